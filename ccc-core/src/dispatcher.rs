@@ -12,10 +12,18 @@ use tokio_util::sync::DropGuard;
 use crate::event::{Delivery, IssueEvent};
 use crate::intake::{Admission, Intake};
 use crate::pipeline::{Pipeline, guarded};
+use crate::run::{ActorCheck, SkipReason};
 use crate::run_store::{Claim, Fence};
-use crate::{CancellationToken, Clock, Error, ErrorKind, Result, RunId, RunStore};
+use crate::{CancellationToken, Error, ErrorKind, Outcome, Result, RunId, RunStore};
 
+mod actor_checks;
 mod config;
+mod lease;
+mod refusals;
+
+use actor_checks::ActorChecks;
+use lease::Lease;
+use refusals::Refusals;
 
 pub use config::DispatcherConfig;
 
@@ -28,10 +36,13 @@ const BOT_IDENTITY_TIMEOUT: Duration = Duration::from_secs(4);
 const NOT_SERVING: &str = "events are not accepted, because this dispatcher executes no runs: it is \
      shutting down, or `Dispatcher::serve` has not been called";
 
+/// The outcome of a run whose actor may not start runs.
+const NOT_PERMITTED: Outcome = Outcome::Skipped { reason: SkipReason::NotPermitted };
+
 /// A dispatcher that stores accepted deliveries as runs in a [`RunStore`], and executes these runs.
 ///
 /// ```text
-/// admit ─► RunStore::accept          (durable, then 2xx)
+/// admit ─► VcsHost::permission ─► RunStore::accept   (durable, then 2xx)
 /// serve ─► RunStore::claim ─► Pipeline::resume ─► RunStore::finish
 /// ```
 #[derive(Debug)]
@@ -41,6 +52,8 @@ pub struct Dispatcher {
     config: DispatcherConfig,
     accepted: Notify,
     in_flight: Arc<Mutex<HashMap<RunId, Fence>>>,
+    actor_checks: ActorChecks,
+    refusals: Arc<Refusals>,
     /// One token for each [`Serving`]. The token is cancelled when the shutdown is requested or the
     /// `Serving` is dropped.
     serving: Mutex<Vec<CancellationToken>>,
@@ -58,7 +71,8 @@ impl Dispatcher {
     /// Creates a dispatcher. It executes no run before [`serve`](Self::serve) is called.
     pub fn new(pipeline: Pipeline, store: Arc<dyn RunStore>, config: DispatcherConfig) -> Self {
         let (accepted, in_flight, serving) = Default::default();
-        Self { pipeline, store, config, accepted, in_flight, serving }
+        let (actor_checks, refusals) = Default::default();
+        Self { pipeline, store, config, accepted, in_flight, actor_checks, refusals, serving }
     }
 
     /// Returns the run store from which this dispatcher claims runs.
@@ -102,10 +116,19 @@ impl Dispatcher {
     /// [`DispatcherConfig::drain`]. Then this method stops the runs that are still active, and
     /// releases them, so that they can be claimed again. It returns when all cleanups have ended.
     ///
+    /// This method also answers actors who requested a run and may not start one.
+    ///
     /// An error of the run store does not end this method. The method calls the store again after
     /// [`DispatcherConfig::poll`] at the latest.
     pub async fn serve(&self, shutdown: CancellationToken) {
         let _serving = self.begin_serving(&shutdown);
+        let answers = self.refusals.answer_until(&shutdown, &self.pipeline);
+        let ((), ()) = tokio::join!(answers, self.execute_runs(&shutdown));
+        self.pipeline.wait_for_cleanups().await;
+    }
+
+    /// Executes runs until `shutdown` is cancelled and the active runs have ended or are released.
+    async fn execute_runs(&self, shutdown: &CancellationToken) {
         let mut running: JoinSet<()> = JoinSet::new();
         while !shutdown.is_cancelled() {
             while running.try_join_next().is_some() {}
@@ -115,7 +138,7 @@ impl Dispatcher {
                 Some(claim) => {
                     running.spawn(self.execute_claim(claim));
                 }
-                None => self.wait(&shutdown, &mut running).await,
+                None => self.wait(shutdown, &mut running).await,
             }
         }
         let drained = async { while running.join_next().await.is_some() {} };
@@ -129,7 +152,6 @@ impl Dispatcher {
                 self.release(left).await;
             }
         }
-        self.pipeline.wait_for_cleanups().await;
     }
 
     async fn claim(&self) -> Option<Claim> {
@@ -167,6 +189,7 @@ impl Dispatcher {
     fn execute_claim(&self, claim: Claim) -> impl Future<Output = ()> + Send + 'static {
         let (pipeline, store) = (self.pipeline.clone(), Arc::clone(&self.store));
         let (config, in_flight) = (self.config, Arc::clone(&self.in_flight));
+        let (refusals, event) = (Arc::clone(&self.refusals), claim.record.event.clone());
         let (run, fence) = (claim.record.run, claim.fence);
         lock(&in_flight).insert(run, fence);
         async move {
@@ -180,6 +203,9 @@ impl Dispatcher {
             tokio::select! {
                 biased;
                 report = pipeline.resume(claim, Arc::clone(&store), &cancel) => {
+                    if report.outcome == NOT_PERMITTED {
+                        refusals.add(&event, pipeline.clock().now());
+                    }
                     if let Some(wait) = report.postponed {
                         // If the release fails, the run can be claimed again when its lease ends.
                         let release = store.release(run, fence, wait);
@@ -216,44 +242,6 @@ impl Drop for InFlight {
     }
 }
 
-/// The lease that a worker has on one run.
-struct Lease<'a> {
-    store: &'a dyn RunStore,
-    clock: &'a dyn Clock,
-    run: RunId,
-    fence: Fence,
-    config: DispatcherConfig,
-}
-
-impl Lease<'_> {
-    /// Renews the lease repeatedly, and returns when the lease is lost. Cancels `cancel` when the
-    /// store reports that the cancellation of the run was requested.
-    async fn renew_until_lost(&self, cancel: &CancellationToken) {
-        let mut renewed_at = self.clock.now();
-        loop {
-            self.clock.sleep(self.config.lease / 3).await;
-            let renewed = self.store.renew(self.run, self.fence, self.config.lease);
-            match guarded(self.clock, self.config.lease / 3, renewed).await {
-                Ok(renewal) => {
-                    renewed_at = self.clock.now();
-                    if renewal.cancel_requested {
-                        cancel.cancel();
-                    }
-                }
-                Err(error) if error.kind() == ErrorKind::Conflict => return,
-                Err(_) => {
-                    let silent = self.clock.now().duration_since(renewed_at);
-                    // The lease has expired and another worker can claim the run, so this worker
-                    // must stop.
-                    if silent.unsigned_abs() >= self.config.lease {
-                        return;
-                    }
-                }
-            }
-        }
-    }
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -273,8 +261,23 @@ impl Intake for Dispatcher {
         if let Err(reason) = self.pipeline.policy().check_event(event, &us) {
             return Ok(Admission::Ignored(reason));
         }
-        let accepted = self.store.accept(delivery, event).await?;
-        self.accepted.notify_one();
-        Ok(Admission::Accepted(accepted))
+        let check = match self.actor_checks.check(&self.pipeline, event).await {
+            Some(true) => ActorCheck::Permitted,
+            Some(false) => {
+                self.refusals.add(event, self.pipeline.clock().now());
+                return Ok(Admission::Ignored(SkipReason::NotPermitted));
+            }
+            None => ActorCheck::Pending,
+        };
+        match self.store.accept(delivery, event, check).await {
+            Err(error) if error.kind() == ErrorKind::LimitExceeded => {
+                Ok(Admission::Ignored(SkipReason::TooManyRequests))
+            }
+            accepted => {
+                let accepted = accepted?;
+                self.accepted.notify_one();
+                Ok(Admission::Accepted(accepted))
+            }
+        }
     }
 }

@@ -110,7 +110,7 @@ pub struct IssueEvent {
 }
 
 impl IssueEvent {
-    /// Returns a key that is equal for all events that request the same run (spec: W6). Each
+    /// Returns a key that is equal for all events that make the same request (spec: W6). Each
     /// comment gives a different key. All other actions on one issue, such as opening and
     /// labelling it, give the same key.
     #[must_use]
@@ -122,6 +122,13 @@ impl IssueEvent {
             }
             _ => format!("{}/{}#{issue}", repo.host, repo.id),
         }
+    }
+
+    /// Returns a key that is equal for all events of one actor in one repository. The actors and
+    /// repositories with waiting runs take turns (spec: Q2f).
+    #[must_use]
+    pub fn requester_key(&self) -> String {
+        format!("{}/{}/{}", self.repo.host, self.repo.id, self.actor.id)
     }
 
     /// Returns a key that is equal for all events of the same issue. Runs with the same key must

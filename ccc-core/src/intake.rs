@@ -56,9 +56,10 @@ pub enum Admission {
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
 pub trait Intake: Debug + Send + Sync + 'static {
-    /// Decides whether `event` requests a run. The decision depends only on the content of `event`,
-    /// the service's policy and the service's own account on the VCS host. The actor's permission
-    /// is checked later, by the run. If `event` requests a run, stores `delivery` and the new run.
+    /// Decides whether `event` requests a run. The decision depends on the content of `event`, the
+    /// service's policy and the service's own account on the VCS host. It also depends on the
+    /// actor's permission, if the VCS host reports it in time. Otherwise the run checks the
+    /// permission later. If `event` requests a run, stores `delivery` and the new run.
     ///
     /// # Errors
     /// [`Conflict`](crate::ErrorKind::Conflict) if a delivery with the same id but a different body

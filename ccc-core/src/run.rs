@@ -24,6 +24,10 @@ pub enum SkipReason {
     NotAuthor,
     /// The actor's permission is not sufficient to start runs in this repository.
     NotPermitted,
+    /// The actor has too many unfinished runs, and the actor's permission is not known.
+    TooManyRequests,
+    /// The agent of another run has worked on the same request.
+    SameRequest,
     /// The issue is closed.
     IssueClosed,
     /// The issue is locked: only collaborators of the repository may comment.
@@ -44,6 +48,8 @@ impl SkipReason {
             Self::NotForUs => "not for us",
             Self::NotAuthor => "not the author",
             Self::NotPermitted => "not permitted",
+            Self::TooManyRequests => "too many requests",
+            Self::SameRequest => "same request",
             Self::IssueClosed => "issue closed",
             Self::IssueLocked => "issue locked",
             Self::PullRequest => "pull request",
@@ -110,6 +116,19 @@ impl Outcome {
         }
     }
 
+    /// Returns whether the agent of the run has worked on the request, so that another run of the
+    /// same request must not start. This is false if the run ended before the stage Work.
+    #[must_use]
+    pub fn serves_request(&self) -> bool {
+        match self {
+            Self::PullRequest { .. } | Self::Answered { .. } => true,
+            Self::Skipped { .. } => false,
+            Self::Refused { stage, .. }
+            | Self::Failed { stage, .. }
+            | Self::Cancelled { stage } => *stage >= Stage::Work,
+        }
+    }
+
     /// Returns the name of the outcome in JSON and logs, such as `pull_request`.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -122,6 +141,17 @@ impl Outcome {
             Self::Cancelled { .. } => "cancelled",
         }
     }
+}
+
+/// The result of the check, when a delivery arrives, whether its actor may start runs. A delivery
+/// whose actor may not start runs is not stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActorCheck {
+    /// The actor may start runs.
+    Permitted,
+    /// The VCS host did not answer in time. The stage Authorize checks the actor.
+    Pending,
 }
 
 /// The state of a run in a run store.
@@ -149,6 +179,8 @@ pub struct RunRecord {
     /// The time at which the run was accepted. This time is also the date of the run's commit.
     /// Therefore the commit's id stays equal if a resumed run creates the commit again.
     pub accepted_at: Timestamp,
+    /// The result of the check of the event's actor when the delivery arrived.
+    pub actor_check: ActorCheck,
     /// Whether the run waits, is claimed or has ended.
     pub state: RunState,
     /// The progress from which the next worker continues the run.
@@ -158,6 +190,13 @@ pub struct RunRecord {
 }
 
 impl RunRecord {
+    /// Returns whether the run has passed the stage Authorize, and may therefore have started its
+    /// agent.
+    #[must_use]
+    pub fn is_authorized(&self) -> bool {
+        self.progress.stage() > Stage::Accept
+    }
+
     /// Returns the repository of the issue that the run works on.
     #[must_use]
     pub fn repo(&self) -> &RepoRef {

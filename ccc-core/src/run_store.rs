@@ -11,8 +11,40 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{Delivery, IssueEvent};
 use crate::progress::Progress;
-use crate::run::{Outcome, RunRecord};
-use crate::{Result, RunId};
+use crate::run::{ActorCheck, Outcome, RunRecord};
+use crate::{Error, ErrorKind, Result, RunId};
+
+/// Maximum number of unfinished runs of one actor with the check [`ActorCheck::Pending`].
+pub const MAX_PENDING_PER_ACTOR: usize = 10;
+
+/// Maximum number of unfinished runs of one repository with the check [`ActorCheck::Pending`].
+pub const MAX_PENDING_PER_REPOSITORY: usize = 100;
+
+/// Checks whether a store may add a run with the check [`ActorCheck::Pending`]. `of_actor` and
+/// `of_repository` are the numbers of unfinished runs with this check that the store has of the
+/// same actor and of the same repository.
+///
+/// # Errors
+/// [`LimitExceeded`](crate::ErrorKind::LimitExceeded) if the actor has
+/// [`MAX_PENDING_PER_ACTOR`] runs. [`Unavailable`](crate::ErrorKind::Unavailable) if the repository
+/// has [`MAX_PENDING_PER_REPOSITORY`] runs.
+pub fn check_pending(of_actor: usize, of_repository: usize) -> Result<()> {
+    if of_actor >= MAX_PENDING_PER_ACTOR {
+        return Err(Error::new(
+            ErrorKind::LimitExceeded,
+            "the actor has too many runs whose start is not permitted yet: wait until they end",
+        ));
+    }
+    if of_repository >= MAX_PENDING_PER_REPOSITORY {
+        return Err(Error::new(
+            ErrorKind::Unavailable,
+            "the repository has too many runs whose start is not permitted yet: send the delivery \
+             again later",
+        )
+        .with_retry_after(Duration::from_secs(60)));
+    }
+    Ok(())
+}
 
 /// A number that increases with every claim of a run. The store refuses a write with an old fence.
 /// Therefore a worker that lost its lease cannot overwrite the data of the run's next worker.
@@ -25,7 +57,7 @@ pub struct Accepted {
     /// The run that handles the delivery.
     pub run: RunId,
     /// Whether the run existed before the call. If so, the delivery is a redelivery, or a different
-    /// delivery that requests the same run.
+    /// delivery with the same request of the same actor.
     pub duplicate: bool,
 }
 
@@ -52,6 +84,13 @@ pub struct LogEntry {
     pub at: Timestamp,
     /// The text of the entry, in one line.
     pub text: String,
+}
+
+/// Returns the last line of the log of a run that is skipped because the agent of `run` has worked
+/// on the same request. `at` is the time at which `run` ended.
+#[must_use]
+pub fn same_request(run: RunId, at: Timestamp) -> LogEntry {
+    LogEntry { at, text: format!("skipped: run {run} has served the same request") }
 }
 
 /// A store of accepted runs. It is the queue from which workers claim runs, and it contains the
@@ -94,21 +133,40 @@ pub struct LogEntry {
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
 pub trait RunStore: Debug + Send + Sync + 'static {
-    /// Returns the run that handles `delivery`.
+    /// Returns the run that handles `delivery`. `check` is the result of the check of the event's
+    /// actor.
     ///
-    /// If the id of `delivery` is already known, or if `event` has the
-    /// [`trigger_key`](IssueEvent::trigger_key) of a run that has not ended, returns the existing
-    /// run as a duplicate. Otherwise stores `delivery` and a new run for `event`, and returns the
-    /// new run.
+    /// If the id of `delivery` is already known, returns the existing run as a duplicate. The same
+    /// applies if a run that has not ended has the [`trigger_key`](IssueEvent::trigger_key) and the
+    /// actor of `event`. Otherwise stores `delivery` and a new run for `event` with `check`, and
+    /// returns the new run. Two actors never share a run, because one of them may lose the
+    /// permission to start runs before the run starts.
     ///
     /// # Errors
     /// [`Conflict`](crate::ErrorKind::Conflict) if the id of `delivery` is known with a different
-    /// body. [`Unavailable`](crate::ErrorKind::Unavailable) if the store is full.
-    async fn accept(&self, delivery: &Delivery, event: &IssueEvent) -> Result<Accepted>;
+    /// body. [`Unavailable`](crate::ErrorKind::Unavailable) if the store is full. The errors of
+    /// [`check_pending`] if a new run would have the check [`ActorCheck::Pending`].
+    async fn accept(
+        &self,
+        delivery: &Delivery,
+        event: &IssueEvent,
+        check: ActorCheck,
+    ) -> Result<Accepted>;
 
-    /// Claims the oldest run that waits or whose lease has ended, and gives the caller a lease of
-    /// the duration `lease`. Never claims a run while another run of the same issue is claimed.
-    /// Returns `None` if no run can be claimed.
+    /// Claims a run that waits or whose lease has ended, and gives the caller a lease of the
+    /// duration `lease`. Returns `None` if no run can be claimed.
+    ///
+    /// Never claims a run while another run of the same issue is claimed. Never claims a run while
+    /// another run with the same [`trigger_key`](IssueEvent::trigger_key) has passed Authorize
+    /// ([`RunRecord::is_authorized`]) and has not ended.
+    ///
+    /// Of the other runs, claims the first one in this order:
+    ///
+    /// 1. runs with the check [`ActorCheck::Permitted`];
+    /// 2. runs with the [`requester_key`](IssueEvent::requester_key) whose newest claim is the
+    ///    oldest, and keys without a claim before them. Claims of runs that the store no longer
+    ///    contains need not count;
+    /// 3. the oldest run.
     async fn claim(&self, lease: Duration) -> Result<Option<Claim>>;
 
     /// Extends the caller's lease on `run`, so that at least the duration `lease` remains. Never
@@ -124,6 +182,11 @@ pub trait RunStore: Debug + Send + Sync + 'static {
 
     /// Ends `run` with `outcome`. The run can still be read, but can no longer be claimed or
     /// changed.
+    ///
+    /// If `outcome` [serves the request](Outcome::serves_request), also ends each other unfinished
+    /// run with the same [`trigger_key`](IssueEvent::trigger_key), with the outcome
+    /// [`SkipReason::SameRequest`](crate::run::SkipReason::SameRequest). The last line of the log of
+    /// each of these runs is [`same_request`].
     async fn finish(&self, run: RunId, fence: Fence, outcome: &Outcome) -> Result<()>;
 
     /// Requests the cancellation of `run`. The worker of the run receives the request with the
@@ -154,8 +217,13 @@ pub trait RunStore: Debug + Send + Sync + 'static {
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
 impl<T: RunStore + ?Sized> RunStore for Arc<T> {
-    async fn accept(&self, delivery: &Delivery, event: &IssueEvent) -> Result<Accepted> {
-        (**self).accept(delivery, event).await
+    async fn accept(
+        &self,
+        delivery: &Delivery,
+        event: &IssueEvent,
+        check: ActorCheck,
+    ) -> Result<Accepted> {
+        (**self).accept(delivery, event, check).await
     }
 
     async fn claim(&self, lease: Duration) -> Result<Option<Claim>> {

@@ -1,7 +1,6 @@
 //! The VCS host port: repositories, issues, pull requests and access tokens.
 
 use std::fmt::Debug;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,6 +10,7 @@ use crate::event::{Actor, RepoRef};
 use crate::{Error, ErrorKind, Result};
 
 mod access;
+mod arc;
 mod records;
 
 pub use access::{Access, Grant, Permission};
@@ -111,6 +111,9 @@ pub use records::{
 /// #     async fn upsert_comment(&self, repo: &RepoRef, number: u64, marker: &str, body: &str) -> Result<()> {
 /// #         self.0.upsert_comment(repo, number, marker, body).await
 /// #     }
+/// #     async fn answer_refused(&self, repo: &RepoRef, number: u64, marker: &str, body: &str) -> Result<()> {
+/// #         self.0.answer_refused(repo, number, marker, body).await
+/// #     }
 /// }
 ///
 /// # #[tokio::main]
@@ -193,6 +196,32 @@ pub trait VcsHost: Debug + Send + Sync + 'static {
         body: &str,
     ) -> Result<()>;
 
+    /// Answers an account that requested a run and may not start one: creates a comment with
+    /// `body` on the issue `number` of `repo`. If the service's comment with this `marker` exists,
+    /// changes nothing. `marker` has the form that [`upsert_comment`](Self::upsert_comment)
+    /// requires.
+    ///
+    /// Any number of accounts can cause answers. Therefore the adapter limits them separately from
+    /// all other writes, and no other write waits for an answer.
+    ///
+    /// # Errors
+    /// [`RateLimited`](crate::ErrorKind::RateLimited) if the answer cannot be written at once. The
+    /// caller does not repeat the call. [`Unsupported`](crate::ErrorKind::Unsupported) if the
+    /// adapter writes no answers. The default implementation always returns this error.
+    async fn answer_refused(
+        &self,
+        repo: &RepoRef,
+        number: u64,
+        marker: &str,
+        body: &str,
+    ) -> Result<()> {
+        let _ = (repo, number, marker, body);
+        Err(Error::new(
+            ErrorKind::Unsupported,
+            format!("the VCS host {} does not answer refused requests", self.name()),
+        ))
+    }
+
     /// Returns the pull request of the branch `new.head`. If the branch has no open or closed pull
     /// request, opens a pull request with the content of `new` first.
     async fn open_pull_request(&self, repo: &RepoRef, new: &NewPullRequest) -> Result<PullRequest>;
@@ -237,80 +266,4 @@ fn no_delivery_log(host: &str) -> Error {
             "the VCS host {host} has no delivery log: missed deliveries cannot be listed or resent"
         ),
     )
-}
-
-#[deny(clippy::missing_trait_methods)]
-#[cfg_attr(not(target_arch = "wasm32"), async_trait)]
-#[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
-impl<T: VcsHost + ?Sized> VcsHost for Arc<T> {
-    fn name(&self) -> &'static str {
-        (**self).name()
-    }
-
-    async fn permission(&self, repo: &RepoRef, actor: &Actor) -> Result<Permission> {
-        (**self).permission(repo, actor).await
-    }
-
-    async fn repository(&self, repo: &RepoRef) -> Result<Repository> {
-        (**self).repository(repo).await
-    }
-
-    async fn issue(&self, repo: &RepoRef, number: u64) -> Result<Issue> {
-        (**self).issue(repo, number).await
-    }
-
-    async fn comments(
-        &self,
-        repo: &RepoRef,
-        number: u64,
-        before: Timestamp,
-    ) -> Result<Vec<Comment>> {
-        (**self).comments(repo, number, before).await
-    }
-
-    async fn file_at_default_branch(&self, repo: &RepoRef, path: &str) -> Result<Option<Vec<u8>>> {
-        (**self).file_at_default_branch(repo, path).await
-    }
-
-    async fn bot_identity(&self) -> Result<BotIdentity> {
-        (**self).bot_identity().await
-    }
-
-    async fn access(&self, repo: &RepoRef, grant: Grant, min_ttl: Duration) -> Result<Access> {
-        (**self).access(repo, grant, min_ttl).await
-    }
-
-    async fn release(&self, access: Access) -> Result<()> {
-        (**self).release(access).await
-    }
-
-    async fn react(&self, repo: &RepoRef, target: ReactionTarget) -> Result<()> {
-        (**self).react(repo, target).await
-    }
-
-    async fn upsert_comment(
-        &self,
-        repo: &RepoRef,
-        number: u64,
-        marker: &str,
-        body: &str,
-    ) -> Result<()> {
-        (**self).upsert_comment(repo, number, marker, body).await
-    }
-
-    async fn open_pull_request(&self, repo: &RepoRef, new: &NewPullRequest) -> Result<PullRequest> {
-        (**self).open_pull_request(repo, new).await
-    }
-
-    fn explain_push_refusal(&self, output: &str) -> Option<String> {
-        (**self).explain_push_refusal(output)
-    }
-
-    async fn missed_deliveries(&self, since: Timestamp) -> Result<Vec<MissedDelivery>> {
-        (**self).missed_deliveries(since).await
-    }
-
-    async fn redeliver(&self, delivery: &MissedDelivery) -> Result<()> {
-        (**self).redeliver(delivery).await
-    }
 }

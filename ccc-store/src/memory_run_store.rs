@@ -1,20 +1,22 @@
 //! A run store in memory.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ccc_core::event::{Delivery, IssueEvent};
-use ccc_core::run::{RunRecord, RunState};
-use ccc_core::run_store::{Accepted, Claim, Fence, LogEntry, Renewal};
-use ccc_core::{
-    Clock, DeliveryId, Error, ErrorKind, Outcome, Progress, Result, RunId, RunStore, async_trait,
-};
+use ccc_core::run::{ActorCheck, RunRecord, RunState, SkipReason};
+use ccc_core::run_store::{Accepted, Claim, Fence, LogEntry, Renewal, same_request};
+use ccc_core::{Clock, Error, ErrorKind, Outcome, Progress, Result, RunId, RunStore, async_trait};
 use jiff::Timestamp;
 
+mod entry;
 mod limits;
+mod state;
 
 pub use limits::Bounds;
+
+use entry::Entry;
+use state::{State, no_such_run};
 
 /// A [`RunStore`] in memory. All accepted runs are lost when the process ends, so a program that
 /// uses this store should log a warning when it starts.
@@ -23,36 +25,6 @@ pub struct MemoryRunStore {
     clock: Arc<dyn Clock>,
     bounds: Bounds,
     state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    /// The runs. The map sorts them by the time at which they were accepted, because a `RunId`
-    /// begins with a timestamp.
-    runs: BTreeMap<RunId, Entry>,
-    deliveries: HashMap<DeliveryId, ([u8; 32], RunId)>,
-    delivery_order: VecDeque<DeliveryId>,
-}
-
-#[derive(Debug)]
-struct Entry {
-    record: RunRecord,
-    fence: u64,
-    /// If the run is claimed, the end of the lease. If the run is waiting, the earliest time of the
-    /// next claim.
-    until: Timestamp,
-    log: VecDeque<LogEntry>,
-    log_dropped: u64,
-}
-
-impl Entry {
-    fn is_finished(&self) -> bool {
-        matches!(self.record.state, RunState::Finished { .. })
-    }
-
-    fn is_held(&self, now: Timestamp) -> bool {
-        self.record.state == RunState::Claimed && now < self.until
-    }
 }
 
 impl MemoryRunStore {
@@ -79,47 +51,19 @@ impl MemoryRunStore {
         change: impl FnOnce(&mut Entry, Timestamp) -> T,
     ) -> Result<T> {
         let now = self.clock.now();
-        let mut state = self.state();
-        let entry = state.runs.get_mut(&run).ok_or_else(|| no_such_run(run))?;
-        if entry.fence != fence.0 || !entry.is_held(now) {
-            return Err(Error::new(
-                ErrorKind::Conflict,
-                format!(
-                    "the lease on run {run} has expired or was replaced: stop the work on this run"
-                ),
-            )
-            .with_operation("run_store"));
-        }
-        Ok(change(entry, now))
-    }
-}
-
-fn no_such_run(run: RunId) -> Error {
-    Error::new(ErrorKind::NotFound, format!("the run store does not contain run {run}"))
-        .with_operation("run_store")
-}
-
-impl State {
-    /// Removes the oldest finished runs and the oldest delivery ids, until their counts are within
-    /// `bounds`. Unfinished runs are never removed.
-    fn trim(&mut self, bounds: &Bounds) {
-        let finished: Vec<RunId> =
-            self.runs.iter().filter(|(_, e)| e.is_finished()).map(|(run, _)| *run).collect();
-        for run in finished.iter().take(finished.len().saturating_sub(bounds.finished)) {
-            self.runs.remove(run);
-        }
-        while self.delivery_order.len() > bounds.deliveries {
-            if let Some(delivery) = self.delivery_order.pop_front() {
-                self.deliveries.remove(&delivery);
-            }
-        }
+        Ok(change(self.state().leased(run, fence, now)?, now))
     }
 }
 
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
 impl RunStore for MemoryRunStore {
-    async fn accept(&self, delivery: &Delivery, event: &IssueEvent) -> Result<Accepted> {
+    async fn accept(
+        &self,
+        delivery: &Delivery,
+        event: &IssueEvent,
+        check: ActorCheck,
+    ) -> Result<Accepted> {
         let now = self.clock.now();
         let mut state = self.state();
         if let Some((body, run)) = state.deliveries.get(&delivery.id) {
@@ -132,36 +76,22 @@ impl RunStore for MemoryRunStore {
             }
             return Ok(Accepted { run: *run, duplicate: true });
         }
-        let key = event.trigger_key();
-        let same_trigger = state
-            .runs
-            .iter()
-            .find(|(_, entry)| !entry.is_finished() && entry.record.event.trigger_key() == key)
-            .map(|(run, _)| *run);
-        let accepted = match same_trigger {
+        let accepted = match state.unfinished_run_of(event) {
             Some(run) => Accepted { run, duplicate: true },
             None => {
-                let unfinished = state.runs.values().filter(|e| !e.is_finished()).count();
-                if unfinished >= self.bounds.unfinished {
-                    return Err(Error::new(
-                        ErrorKind::Unavailable,
-                        "the run store has reached its limit of unfinished runs: send the delivery again later",
-                    )
-                    .with_operation("run_store.accept")
-                    .with_retry_after(Duration::from_secs(60)));
-                }
+                let room = state.check_room(&self.bounds, event, check);
+                room.map_err(|error| error.with_operation("run_store.accept"))?;
                 let run = RunId::new(now)?;
                 let record = RunRecord {
                     run,
                     event: event.clone(),
                     accepted_at: now,
+                    actor_check: check,
                     state: RunState::Waiting,
                     progress: Progress::default(),
                     cancel_requested: false,
                 };
-                let entry =
-                    Entry { record, fence: 0, until: now, log: VecDeque::new(), log_dropped: 0 };
-                state.runs.insert(run, entry);
+                state.runs.insert(run, Entry::new(record));
                 Accepted { run, duplicate: false }
             }
         };
@@ -174,23 +104,15 @@ impl RunStore for MemoryRunStore {
     async fn claim(&self, lease: Duration) -> Result<Option<Claim>> {
         let now = self.clock.now();
         let mut state = self.state();
-        let busy: Vec<String> = state
-            .runs
-            .values()
-            .filter(|entry| entry.is_held(now))
-            .map(|entry| entry.record.event.issue_key())
-            .collect();
-        let free = state.runs.values_mut().find(|entry| {
-            !entry.is_finished()
-                && now >= entry.until
-                && !busy.contains(&entry.record.event.issue_key())
-        });
-        Ok(free.map(|entry| {
-            entry.fence += 1;
-            entry.until = now + lease;
-            entry.record.state = RunState::Claimed;
-            Claim { record: entry.record.clone(), fence: Fence(entry.fence) }
-        }))
+        let Some(run) = state.next_claim(now) else { return Ok(None) };
+        state.claims += 1;
+        let claims = state.claims;
+        let entry = state.runs.get_mut(&run).ok_or_else(|| no_such_run(run))?;
+        entry.claimed = claims;
+        entry.fence += 1;
+        entry.until = now + lease;
+        entry.record.state = RunState::Claimed;
+        Ok(Some(Claim { record: entry.record.clone(), fence: Fence(entry.fence) }))
     }
 
     async fn renew(&self, run: RunId, fence: Fence, lease: Duration) -> Result<Renewal> {
@@ -214,9 +136,21 @@ impl RunStore for MemoryRunStore {
     }
 
     async fn finish(&self, run: RunId, fence: Fence, outcome: &Outcome) -> Result<()> {
-        self.with_lease(run, fence, |entry, _| {
-            entry.record.state = RunState::Finished { outcome: outcome.clone() };
-        })
+        let now = self.clock.now();
+        let mut state = self.state();
+        let entry = state.leased(run, fence, now)?;
+        entry.record.state = RunState::Finished { outcome: outcome.clone() };
+        if !outcome.serves_request() {
+            return Ok(());
+        }
+        let request = entry.request.clone();
+        let same = |entry: &&mut Entry| !entry.is_finished() && entry.request == request;
+        for other in state.runs.values_mut().filter(same) {
+            let outcome = Outcome::Skipped { reason: SkipReason::SameRequest };
+            other.record.state = RunState::Finished { outcome };
+            other.append(&[same_request(run, now)], self.bounds.log_lines);
+        }
+        Ok(())
     }
 
     async fn request_cancel(&self, run: RunId) -> Result<()> {
@@ -244,13 +178,7 @@ impl RunStore for MemoryRunStore {
 
     async fn append_log(&self, run: RunId, fence: Fence, entries: &[LogEntry]) -> Result<()> {
         let most = self.bounds.log_lines;
-        self.with_lease(run, fence, |entry, _| {
-            entry.log.extend(entries.iter().cloned());
-            while entry.log.len() > most {
-                entry.log.pop_front();
-                entry.log_dropped += 1;
-            }
-        })
+        self.with_lease(run, fence, |entry, _| entry.append(entries, most))
     }
 
     async fn tail_log(&self, run: RunId, from: u64, limit: usize) -> Result<Vec<(u64, LogEntry)>> {

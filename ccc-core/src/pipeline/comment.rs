@@ -4,6 +4,7 @@
 use crate::agent::AgentReport;
 use crate::progress::Progress;
 use crate::untrusted_text::{markdown_escape, markdown_fence, markdown_quote, one_line, truncate};
+use crate::vcs::Permission;
 use crate::{BranchName, ErrorKind, Outcome, RunId, Stage};
 
 /// Maximum size of the agent's text in one comment or pull request, in bytes before escaping.
@@ -100,6 +101,18 @@ pub(super) fn ended(run: RunId, agent: &str, outcome: &Outcome, data: &CommentDa
     }
     body.push_str(&denied_hosts(&data.denied_hosts));
     format!("{}\n\n{}", truncate(&body, MAX_BODY), signature(run, agent))
+}
+
+/// Returns the answer to the account `login`, which may not start runs. `least` is the permission
+/// that the account would need.
+pub(super) fn not_permitted(login: &str, least: Permission) -> String {
+    format!(
+        "The request of {} started no run: a run requires {least} permission on this repository. \
+         A user with {least} permission can request the run.\n\n\
+         <sub>This answer is automatic. Further requests of this account on this issue start no \
+         run either, and get no answer for a day.</sub>",
+        markdown_escape(&one_line(login, 60))
+    )
 }
 
 /// Returns the step that the reader of the comment can take after a failure.

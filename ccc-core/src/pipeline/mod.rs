@@ -28,6 +28,7 @@
 //! - *Sweep*: when the program starts, [`Pipeline::sweep`] removes the containers and files that a
 //!   killed process left.
 
+mod actor;
 mod bounded;
 mod builder;
 mod cleanup_guard;

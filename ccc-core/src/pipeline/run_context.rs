@@ -2,6 +2,7 @@
 //! observer.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use super::run_tokens::RunTokens;
 use crate::event::{IssueEvent, RepoRef};
 use crate::observe::{Event, EventKind, Redactor};
 use crate::progress::{AcceptedRun, Progress};
-use crate::run::RunRecord;
+use crate::run::{ActorCheck, RunRecord};
 use crate::run_store::Claim;
 use crate::vcs::{Access, Grant};
 use crate::{Container, Outcome, Result, RunId, RunStore, Stage};
@@ -30,6 +31,8 @@ pub(super) struct RunContext {
     /// The writer to the run store; `None` for a run that is in no run store.
     journal: Option<Journal>,
     tokens: RunTokens,
+    /// Whether it is known that the actor may start runs.
+    is_permitted: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -52,10 +55,14 @@ impl RunContext {
 
     /// Returns the context of the run in `claim`. The run continues from its stored progress.
     pub(super) fn claimed(parts: Arc<Parts>, claim: Claim, store: Arc<dyn RunStore>) -> Self {
+        let permitted =
+            claim.record.actor_check == ActorCheck::Permitted || claim.record.is_authorized();
         let RunRecord { run, event, accepted_at, progress, .. } = claim.record;
         let (clock, limit) = (Arc::clone(&parts.clock), parts.limits.cleanup);
         let journal = Journal::new(run, store, claim.fence, clock, limit);
-        Self::new(parts, run, event, accepted_at, progress, Some(journal))
+        let run = Self::new(parts, run, event, accepted_at, progress, Some(journal));
+        run.is_permitted.store(permitted, Ordering::Relaxed);
+        run
     }
 
     fn new(
@@ -70,7 +77,8 @@ impl RunContext {
         let state = Mutex::new(State { stage: progress.stage(), progress, comment });
         let tokens = RunTokens::new(Arc::clone(&parts.host));
         let redactor = Redactor::default();
-        Self { id, event, accepted_at, redactor, parts, journal, tokens, state }
+        let is_permitted = AtomicBool::new(false);
+        Self { id, event, accepted_at, redactor, parts, journal, tokens, is_permitted, state }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -79,6 +87,17 @@ impl RunContext {
 
     pub(super) fn repo(&self) -> &RepoRef {
         &self.event.repo
+    }
+
+    /// Records that the actor may start runs.
+    pub(super) fn permit(&self) {
+        self.is_permitted.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns whether it is known that the actor may start runs. Until then, the run writes
+    /// nothing to the VCS host (spec: X11).
+    pub(super) fn is_permitted(&self) -> bool {
+        self.is_permitted.load(Ordering::Relaxed)
     }
 
     /// Returns the current stage of the run.

@@ -292,6 +292,22 @@ impl VcsHost for FakeHost {
         Ok(())
     }
 
+    async fn answer_refused(
+        &self,
+        repo: &RepoRef,
+        number: u64,
+        marker: &str,
+        body: &str,
+    ) -> Result<()> {
+        let has_marker = |(issue, has, _): &(u64, Option<String>, Comment)| {
+            *issue == number && has.as_deref() == Some(marker)
+        };
+        if lock(&self.state).comments.iter().any(has_marker) {
+            return self.known(repo);
+        }
+        self.upsert_comment(repo, number, marker, body).await
+    }
+
     async fn open_pull_request(&self, repo: &RepoRef, new: &NewPullRequest) -> Result<PullRequest> {
         self.known(repo)?;
         let mut state = lock(&self.state);

@@ -11,7 +11,7 @@ use crate::container::{Capabilities, Command, ContainerSpec, ExitStatus, OutputS
 use crate::credential::{Precondition, StoredSecret, Version};
 use crate::event::{Actor, Delivery, IssueEvent, RepoRef};
 use crate::progress::Progress;
-use crate::run::RunRecord;
+use crate::run::{ActorCheck, RunRecord};
 use crate::run_store::{Accepted, Claim, Fence, LogEntry, Renewal};
 use crate::vcs::{
     Access, BotIdentity, Comment, Grant, Issue, MissedDelivery, NewPullRequest, Permission,
@@ -193,6 +193,15 @@ impl<T: VcsHost> VcsHost for Faulty<T> {
     ) -> Result<()> {
         through!(self, "vcs_host.upsert_comment", upsert_comment(repo, number, marker, body))
     }
+    async fn answer_refused(
+        &self,
+        repo: &RepoRef,
+        number: u64,
+        marker: &str,
+        body: &str,
+    ) -> Result<()> {
+        through!(self, "vcs_host.answer_refused", answer_refused(repo, number, marker, body))
+    }
     async fn open_pull_request(&self, repo: &RepoRef, new: &NewPullRequest) -> Result<PullRequest> {
         through!(self, "vcs_host.open_pull_request", open_pull_request(repo, new))
     }
@@ -210,8 +219,13 @@ impl<T: VcsHost> VcsHost for Faulty<T> {
 #[deny(clippy::missing_trait_methods)]
 #[async_trait]
 impl<T: RunStore> RunStore for Faulty<T> {
-    async fn accept(&self, delivery: &Delivery, event: &IssueEvent) -> Result<Accepted> {
-        through!(self, "run_store.accept", accept(delivery, event))
+    async fn accept(
+        &self,
+        delivery: &Delivery,
+        event: &IssueEvent,
+        check: ActorCheck,
+    ) -> Result<Accepted> {
+        through!(self, "run_store.accept", accept(delivery, event, check))
     }
     async fn claim(&self, lease: Duration) -> Result<Option<Claim>> {
         through!(self, "run_store.claim", claim(lease))

@@ -11,7 +11,7 @@ use crate::credential::{Precondition, StoredSecret, Version};
 use crate::event::{Actor, Delivery, IssueEvent, RepoRef};
 use crate::intake::Admission;
 use crate::observe::Event;
-use crate::run::RunRecord;
+use crate::run::{ActorCheck, RunRecord};
 use crate::run_store::{Accepted, Claim, Fence, LogEntry, Renewal};
 use crate::vcs::{
     Access, BotIdentity, Comment, Grant, Issue, MissedDelivery, NewPullRequest, Permission,
@@ -97,7 +97,12 @@ mock! {
 
     #[async_trait]
     impl RunStore for RunStore {
-        async fn accept(&self, delivery: &Delivery, event: &IssueEvent) -> Result<Accepted>;
+        async fn accept(
+            &self,
+            delivery: &Delivery,
+            event: &IssueEvent,
+            check: ActorCheck,
+        ) -> Result<Accepted>;
         async fn claim(&self, lease: Duration) -> Result<Option<Claim>>;
         async fn renew(&self, run: RunId, fence: Fence, lease: Duration) -> Result<Renewal>;
         async fn release(&self, run: RunId, fence: Fence, delay: Duration) -> Result<()>;
@@ -134,6 +139,13 @@ mock! {
         async fn release(&self, access: Access) -> Result<()>;
         async fn react(&self, repo: &RepoRef, target: ReactionTarget) -> Result<()>;
         async fn upsert_comment(
+            &self,
+            repo: &RepoRef,
+            number: u64,
+            marker: &str,
+            body: &str,
+        ) -> Result<()>;
+        async fn answer_refused(
             &self,
             repo: &RepoRef,
             number: u64,

@@ -25,6 +25,18 @@ pub(crate) enum Caller {
     Installation(u64),
 }
 
+/// The class of a call, which decides the limits that the rate limiter applies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CallClass {
+    /// A call that creates no content.
+    Read,
+    /// A call that creates or changes content.
+    Write,
+    /// An answer to an account that may not start runs. It creates content, but has a budget of its
+    /// own (spec: G5d).
+    Answer,
+}
+
 /// The authorization of a call: the caller and its token.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Authorization<'a> {
@@ -48,9 +60,8 @@ pub(crate) struct Call {
     body: Bytes,
     /// Whether the call can safely be repeated.
     pub(super) idempotent: bool,
-    /// Whether the limits for writes, such as the minimum time between two writes, apply to the
-    /// call.
-    pub(super) write_limited: bool,
+    /// The class of the call.
+    pub(super) class: CallClass,
     /// Whether the call fails immediately if GitHub's rate limit or the configured hourly limit of
     /// writes would delay the call.
     pub(super) fail_if_delayed: bool,
@@ -61,8 +72,8 @@ impl Call {
     /// [`retry`](crate::client::retry).
     pub(crate) fn new(method: Method, url: Url) -> Self {
         let idempotent = is_repeatable(&method);
-        let write_limited = !method.is_safe();
-        Self { method, url, body: Bytes::new(), idempotent, write_limited, fail_if_delayed: false }
+        let class = if method.is_safe() { CallClass::Read } else { CallClass::Write };
+        Self { method, url, body: Bytes::new(), idempotent, class, fail_if_delayed: false }
     }
 
     /// Creates a GET call to `url`.
@@ -94,8 +105,15 @@ impl Call {
     /// Exempts the call from the limits for writes. Use this method only for a write that creates
     /// no content on GitHub, such as the revocation of a token.
     pub(crate) fn without_write_limits(mut self) -> Self {
-        self.write_limited = false;
+        self.class = CallClass::Read;
         self
+    }
+
+    /// Makes the call an answer to an account that may not start runs. The call fails at once if a
+    /// limit would delay it.
+    pub(crate) fn answer(mut self) -> Self {
+        self.class = CallClass::Answer;
+        self.fail_if_delayed()
     }
 
     /// Makes the call fail immediately if GitHub's rate limit or the configured hourly limit of

@@ -10,7 +10,7 @@ use ccc_core::{Clock, Error, ErrorKind, Result};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 
-use crate::client::call::Caller;
+use crate::client::call::{CallClass, Caller};
 use crate::client::rate_limits::RateLimits;
 
 #[cfg(test)]
@@ -18,12 +18,53 @@ mod tests;
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
+/// The number of times that an answer tries to be sent while no other write waits.
+const ANSWER_TRIES: usize = 5;
+/// Minimum time between two of these tries.
+const ANSWER_WAIT: Duration = Duration::from_millis(100);
+
+/// The start times of the writes of one [`Caller`].
+#[derive(Debug, Default)]
+pub(crate) struct Writes {
+    /// The writes of the last hour, without answers.
+    writes: VecDeque<Timestamp>,
+    /// The answers of the last hour to accounts that may not start runs.
+    answers: VecDeque<Timestamp>,
+    /// The last write or answer.
+    last: Option<Timestamp>,
+}
+
+impl Writes {
+    /// Removes the times that are more than an hour before `now`. If the clock was set back, also
+    /// removes the times in the future, because the wait would otherwise be too long.
+    fn trim(&mut self, now: Timestamp) {
+        for times in [&mut self.writes, &mut self.answers] {
+            while times.front().is_some_and(|at| now.duration_since(*at) >= HOUR || *at > now) {
+                times.pop_front();
+            }
+        }
+        self.last = self.last.filter(|at| *at <= now);
+    }
+
+    /// Returns the time until the next write may follow the last one, or `None` if it may follow
+    /// now.
+    fn spacing_left(&self, now: Timestamp, spacing: Duration) -> Option<Duration> {
+        until(now, self.last?.checked_add(signed(spacing)).ok()?)
+    }
+}
+
+/// Returns the time until the first of `times` is an hour ago, if `times` has at least `most`
+/// entries.
+fn hourly_left(times: &VecDeque<Timestamp>, most: usize, now: Timestamp) -> Option<Duration> {
+    let first = times.front().filter(|_| times.len() >= most)?;
+    until(now, first.checked_add(HOUR).ok()?)
+}
+
 /// The state of the rate limits of one [`Caller`].
 #[derive(Debug)]
 struct CallerState {
-    /// The start times of the writes of the last hour. The mutex is locked during a write, so that
-    /// writes are sent one at a time.
-    writes: Arc<tokio::sync::Mutex<VecDeque<Timestamp>>>,
+    /// The mutex is locked during a write, so that writes are sent one at a time.
+    writes: Arc<tokio::sync::Mutex<Writes>>,
     reads: Arc<Semaphore>,
     blocked_until: Mutex<Option<Timestamp>>,
 }
@@ -32,7 +73,7 @@ struct CallerState {
 /// permit is dropped. Therefore, drop the permit when the call ends.
 #[derive(Debug)]
 pub(crate) enum Permit {
-    Write(OwnedMutexGuard<VecDeque<Timestamp>>),
+    Write(OwnedMutexGuard<Writes>),
     Read(
         #[allow(
             dead_code,
@@ -71,17 +112,18 @@ impl RateLimiter {
         Arc::clone(state)
     }
 
-    /// Waits until `caller` can make a call. `write` specifies whether the call is a write.
-    /// `budget` is the time that the call can still wait for rate limits. Subtracts from `budget`
-    /// each wait for GitHub's rate limit or for the hourly limit of writes. Does not subtract the
-    /// wait for the minimum time between two writes.
+    /// Waits until `caller` can make a call of the class `class`. `budget` is the time that the call
+    /// can still wait for rate limits. Subtracts from `budget` each wait for GitHub's rate limit or
+    /// for the hourly limit of writes. Does not subtract the wait for the minimum time between two
+    /// writes.
     ///
     /// # Errors
-    /// [`ErrorKind::RateLimited`] if the wait for a rate limit is longer than `budget`.
+    /// [`ErrorKind::RateLimited`] if the wait for a rate limit is longer than `budget`, or if an
+    /// answer would delay another write or exceed the hourly limit of answers.
     pub(crate) async fn acquire(
         &self,
         caller: Caller,
-        write: bool,
+        class: CallClass,
         budget: &mut Duration,
     ) -> Result<Permit> {
         let state = self.caller_state(caller);
@@ -89,25 +131,24 @@ impl RateLimiter {
             while let Some(left) = self.remaining_block(&state) {
                 self.wait(left, budget, "GitHub's rate limit").await?;
             }
-            let mut permit = if write {
-                let mut writes = Arc::clone(&state.writes).lock_owned().await;
-                self.wait_until_write_allowed(&mut writes, budget).await?;
-                Permit::Write(writes)
-            } else {
-                let read = Arc::clone(&state.reads).acquire_owned().await.map_err(|e| {
-                    Error::new(
-                        ErrorKind::Unexpected,
-                        "cannot start a call to GitHub, because the semaphore that limits \
-                         concurrent reads is closed",
-                    )
-                    .with_source(e)
-                })?;
-                Permit::Read(read)
+            let mut permit = match class {
+                CallClass::Write => {
+                    let mut writes = Arc::clone(&state.writes).lock_owned().await;
+                    self.wait_until_write_allowed(&mut writes, budget).await?;
+                    Permit::Write(writes)
+                }
+                CallClass::Answer => Permit::Write(self.lock_for_answer(&state).await?),
+                CallClass::Read => Permit::Read(acquire_read(&state).await?),
             };
             // In the meantime, GitHub can have blocked the caller because of another call.
             if self.remaining_block(&state).is_none() {
                 if let Permit::Write(writes) = &mut permit {
-                    writes.push_back(self.clock.now());
+                    let now = self.clock.now();
+                    writes.last = Some(now);
+                    match class {
+                        CallClass::Answer => writes.answers.push_back(now),
+                        _ => writes.writes.push_back(now),
+                    }
                 }
                 return Ok(permit);
             }
@@ -142,30 +183,42 @@ impl RateLimiter {
     /// Waits until the minimum time between writes and the hourly limit allow another write.
     async fn wait_until_write_allowed(
         &self,
-        writes: &mut VecDeque<Timestamp>,
+        writes: &mut Writes,
         budget: &mut Duration,
     ) -> Result<()> {
         loop {
             let now = self.clock.now();
-            // If the clock was set back, the queue contains times in the future. These times are
-            // removed, because the wait would otherwise be too long.
-            while writes.front().is_some_and(|at| now.duration_since(*at) >= HOUR || *at > now) {
-                writes.pop_front();
-            }
-            let spaced = writes.back().and_then(|last| {
-                until(now, last.checked_add(signed(self.limits.write_spacing)).ok()?)
-            });
-            let hourly = (writes.len() >= self.limits.writes_per_hour)
-                .then(|| writes.front().and_then(|first| until(now, first.checked_add(HOUR).ok()?)))
-                .flatten();
+            writes.trim(now);
+            let hourly = hourly_left(&writes.writes, self.limits.writes_per_hour, now);
             if let Some(left) = hourly {
                 self.wait(left, budget, "the configured limit of writes per hour").await?;
-            } else if let Some(left) = spaced {
+            } else if let Some(left) = writes.spacing_left(now, self.limits.write_spacing) {
                 self.clock.sleep(left).await;
             } else {
                 return Ok(());
             }
         }
+    }
+
+    /// Locks the writes of a caller for an answer, if the limits allow the answer and no other
+    /// write waits or is in progress. Tries a few times, because writes are short. Never waits for
+    /// the lock, because a later write would then wait for the answer (spec: G5d).
+    async fn lock_for_answer(&self, state: &CallerState) -> Result<OwnedMutexGuard<Writes>> {
+        let (spacing, most) = (self.limits.write_spacing, self.limits.answers_per_hour);
+        for _ in 0..ANSWER_TRIES {
+            if let Ok(mut writes) = Arc::clone(&state.writes).try_lock_owned() {
+                let now = self.clock.now();
+                writes.trim(now);
+                if most == 0 || hourly_left(&writes.answers, most, now).is_some() {
+                    return Err(not_answered("the limit of answers per hour is reached"));
+                }
+                if writes.spacing_left(now, spacing).is_none() {
+                    return Ok(writes);
+                }
+            }
+            self.clock.sleep(spacing.max(ANSWER_WAIT)).await;
+        }
+        Err(not_answered("other writes are in progress"))
     }
 
     /// Blocks all calls of `caller` for the time `wait`. If an existing block ends later, the
@@ -176,6 +229,22 @@ impl RateLimiter {
         let mut blocked = state.blocked_until.lock().unwrap_or_else(PoisonError::into_inner);
         *blocked = (*blocked).max(Some(until));
     }
+}
+
+async fn acquire_read(state: &CallerState) -> Result<OwnedSemaphorePermit> {
+    Arc::clone(&state.reads).acquire_owned().await.map_err(|e| {
+        Error::new(
+            ErrorKind::Unexpected,
+            "cannot start a call to GitHub, because the semaphore that limits concurrent reads is \
+             closed",
+        )
+        .with_source(e)
+    })
+}
+
+fn not_answered(why: &str) -> Error {
+    let line = format!("an account that may not start runs gets no answer, because {why}");
+    Error::new(ErrorKind::RateLimited, line)
 }
 
 fn signed(duration: Duration) -> SignedDuration {

@@ -29,6 +29,9 @@ pub struct RateLimits {
     /// Maximum number of writes in an hour. In an hour, GitHub permits 500 writes that create
     /// content.
     pub writes_per_hour: usize,
+    /// Maximum number of answers in an hour to accounts that may not start runs. These answers do
+    /// not count as writes of [`writes_per_hour`](Self::writes_per_hour).
+    pub answers_per_hour: usize,
     /// Maximum number of concurrent reads. GitHub permits 100 concurrent requests of all kinds.
     pub reads_at_once: usize,
     /// Maximum total time for which one call waits for rate limits. A call that would have to wait
@@ -41,6 +44,7 @@ impl Default for RateLimits {
         Self {
             write_spacing: Duration::from_secs(1),
             writes_per_hour: 400,
+            answers_per_hour: 20,
             reads_at_once: 20,
             longest_wait: Duration::from_secs(10 * 60),
         }
@@ -48,8 +52,9 @@ impl Default for RateLimits {
 }
 
 impl RateLimits {
-    /// Returns limits without a minimum time between writes and without an hourly limit. Writes are
-    /// still sent one at a time. If the host reports a rate limit, the client still waits.
+    /// Returns limits without a minimum time between writes and without an hourly limit of writes.
+    /// Answers to accounts that may not start runs stay limited. Writes are still sent one at a
+    /// time. If the host reports a rate limit, the client still waits.
     #[must_use]
     pub fn unlimited() -> Self {
         Self { write_spacing: Duration::ZERO, writes_per_hour: usize::MAX, ..Self::default() }
@@ -66,6 +71,13 @@ impl RateLimits {
     #[must_use]
     pub fn with_writes_per_hour(mut self, writes: usize) -> Self {
         self.writes_per_hour = writes;
+        self
+    }
+
+    /// Sets the maximum number of answers in an hour to accounts that may not start runs.
+    #[must_use]
+    pub fn with_answers_per_hour(mut self, answers: usize) -> Self {
+        self.answers_per_hour = answers;
         self
     }
 

@@ -90,7 +90,7 @@ impl Client {
             if call.fail_if_delayed { Duration::ZERO } else { self.limiter.limits().longest_wait };
         let (mut attempt, mut assumed) = (1, 0_u32);
         loop {
-            let permit = self.limiter.acquire(caller, call.write_limited, &mut budget).await?;
+            let permit = self.limiter.acquire(caller, call.class, &mut budget).await?;
             let answer = self.once(call, authorization).await;
             drop(permit);
             let error = match answer {

@@ -66,22 +66,42 @@ impl GitHub {
         marker: &str,
         body: &str,
     ) -> Result<()> {
-        if marker.is_empty()
-            || marker.contains("--")
-            || !marker.bytes().all(|b| b.is_ascii_graphic())
-        {
-            let line = "the marker of a comment must be printable ASCII without white space and \
-                        without `--`";
-            return Err(invalid_input(line));
-        }
-        let tail = tail(marker);
-        let body = format!("{}{tail}", truncated(body, MAX_COMMENT - tail.len()));
-        let body = serde_json::json!({ "body": body });
+        let body = request_body(marker, body)?;
         // Without the lock, two concurrent writes could each find no comment and each create one.
         let lock = self.written_comments.lock(repo.id, marker);
         let _one_by_one = lock.lock().await;
         let written = self.change_or_create_comment(repo, number, marker, &body).await;
         let id = written.map_err(|error| issue_error::explain(error, repo, number))?;
+        self.written_comments.insert(repo.id, marker, id);
+        Ok(())
+    }
+
+    /// Writes `body` as a comment on the issue `number`, from the budget of answers. If the GitHub
+    /// App already wrote a comment with `marker` on this issue, writes nothing (spec: G5d).
+    pub(super) async fn write_answer(
+        &self,
+        repo: &RepoRef,
+        number: u64,
+        marker: &str,
+        body: &str,
+    ) -> Result<()> {
+        let body = request_body(marker, body)?;
+        let lock = self.written_comments.lock(repo.id, marker);
+        let _one_by_one = lock.lock().await;
+        let explain = |error| issue_error::explain(error, repo, number);
+        let found = match self.written_comments.id(repo.id, marker) {
+            Some(id) => Some(id),
+            None => self.find_comment(repo, number, marker).await.map_err(explain)?,
+        };
+        let id = match found {
+            Some(id) => id,
+            None => {
+                let url = self.url(repo, &["issues", &number.to_string(), "comments"])?;
+                let call = Call::json(Method::POST, url, &body)?.answer();
+                let written = self.call::<RestComment>(repo, Grant::Discuss, &call).await;
+                written.map_err(explain)?.id
+            }
+        };
         self.written_comments.insert(repo.id, marker, id);
         Ok(())
     }
@@ -184,6 +204,18 @@ impl GitHub {
         let call = Call::json(Method::PATCH, url, body)?;
         self.tokens.send(repo, Grant::Discuss, &call).await.map(drop)
     }
+}
+
+/// Returns the JSON of the request that writes a comment with `body` and `marker`.
+fn request_body(marker: &str, body: &str) -> Result<serde_json::Value> {
+    if marker.is_empty() || marker.contains("--") || !marker.bytes().all(|b| b.is_ascii_graphic()) {
+        let line = "the marker of a comment must be printable ASCII without white space and \
+                    without `--`";
+        return Err(invalid_input(line));
+    }
+    let tail = tail(marker);
+    let body = format!("{}{tail}", truncated(body, MAX_COMMENT - tail.len()));
+    Ok(serde_json::json!({ "body": body }))
 }
 
 /// Returns the last part of an issue comment's text: an HTML comment that contains `marker`.

@@ -101,6 +101,17 @@ impl VcsHost for GitHub {
         done.map_err(|e| e.with_operation("vcs_host.upsert_comment"))
     }
 
+    async fn answer_refused(
+        &self,
+        repo: &RepoRef,
+        number: u64,
+        marker: &str,
+        body: &str,
+    ) -> Result<()> {
+        let done = self.write_answer(repo, number, marker, body).await;
+        done.map_err(|e| e.with_operation("vcs_host.answer_refused"))
+    }
+
     async fn open_pull_request(&self, repo: &RepoRef, new: &NewPullRequest) -> Result<PullRequest> {
         let done = self.find_or_open(repo, new).await;
         done.map_err(|e| e.with_operation("vcs_host.open_pull_request"))

@@ -418,3 +418,29 @@ async fn an_exhausted_hourly_limit_is_waited_for_or_reported() {
     }
     assert_eq!(world.emulator.calls().len(), calls + 1, "the second call was not sent");
 }
+
+#[tokio::test]
+async fn answers_to_refused_accounts_are_limited_separately_and_written_once() {
+    // spec: G5d, W11d
+    let (world, github, number) = start().await;
+    let answer = async |github: &GitHub, n: usize, body: &str| {
+        github.answer_refused(&world.repo, number, &format!("refused-{n}"), body).await
+    };
+    let mut written = 0;
+    for n in 0..30 {
+        match answer(&github, n, "first").await {
+            Ok(()) => written += 1,
+            Err(error) => assert_eq!(error.kind(), ErrorKind::RateLimited, "{error}"),
+        }
+    }
+    assert_eq!(written, 20);
+    github.upsert_comment(&world.repo, number, "run-1", "hi").await.unwrap();
+    // A repeated answer writes nothing, also after a restart and without a place in the budget.
+    answer(&github, 0, "second").await.unwrap();
+    answer(&world.github(), 1, "second").await.unwrap();
+    let comments = world.emulator.comments(&world.emulated, number);
+    assert_eq!(comments.len(), 21);
+    assert!(comments.iter().all(|comment| !comment.body.contains("second")), "{comments:?}");
+    let bad = github.answer_refused(&world.repo, number, "a b", "x").await.unwrap_err();
+    assert_eq!(bad.kind(), ErrorKind::InvalidInput);
+}

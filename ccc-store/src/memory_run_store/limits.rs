@@ -13,7 +13,7 @@
 #[non_exhaustive]
 pub struct Bounds {
     /// Maximum number of unfinished runs. Once the store has reached this number, it refuses
-    /// deliveries.
+    /// deliveries. Runs whose actor was not checked can use at most half of this number.
     pub unfinished: usize,
     /// Maximum number of finished runs. If there are more, the oldest are removed.
     pub finished: usize,

@@ -13,5 +13,6 @@ mod cli {
     mod run;
     mod serve;
     mod stored_app;
+    mod strangers;
     mod webhooks;
 }

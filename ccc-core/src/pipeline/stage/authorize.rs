@@ -1,7 +1,6 @@
 //! Authorize: checks that the actor may start a run, and that the issue is open. A run costs money,
 //! so not every user may start one (spec: W10, G9, X11).
 
-use crate::event::Trigger;
 use crate::pipeline::halt::Halt;
 use crate::pipeline::run_context::RunContext;
 use crate::run::SkipReason;
@@ -18,13 +17,13 @@ pub(in crate::pipeline) async fn authorize(run: &RunContext) -> Result<Repositor
     policy.check_event(event, &us).map_err(Halt::skipped)?;
     run.access(Grant::Read, READ_TTL).await?;
     let permission = host.permission(run.repo(), &event.actor).await?;
-    if !policy.permits(event, permission) {
-        return Err(not_permitted(run, policy.permission, permission));
+    if !run.parts.permits(event, permission) {
+        // Nothing is written here, because any number of accounts can request runs. The dispatcher
+        // answers such an account at most once a day for each issue (spec: W11d).
+        run.emit_note(not_permitted(run, permission));
+        return Err(Halt::skipped(SkipReason::NotPermitted));
     }
-    let runner = &run.parts.runner;
-    if !runner.capabilities().isolated && !policy.permits_unisolated(event, permission) {
-        return Err(not_isolated(run, runner.name(), permission));
-    }
+    run.permit();
     check_issue(run).await?;
     let repository = host.repository(run.repo()).await?;
     if repository.archived {
@@ -62,39 +61,18 @@ async fn check_issue(run: &RunContext) -> Result<(), Halt> {
     Ok(())
 }
 
-/// Returns the [`Halt`] of a run that must not start, because `runner` has no isolation and the
-/// actor's `permission` is lower than write permission. If the actor only opened or reopened the
-/// issue, the [`Halt`] skips the run without a reply.
-fn not_isolated(run: &RunContext, runner: &str, permission: Permission) -> Halt {
-    if is_implicit_request(run) {
-        return Halt::skipped(SkipReason::NotPermitted);
-    }
-    let reason = format!(
-        "the {runner} runner has no isolation, so starting a run requires write permission, but {} \
-         has {permission} permission: the operator can choose a runner with isolation, add this \
-         account to the policy's allowed actors, or permit runs without isolation",
-        run.event.actor.login
-    );
-    Halt::refused(Stage::Authorize, reason, Vec::new())
-}
-
-/// Returns the [`Halt`] of a run that must not start, because the actor's `permission` is lower
-/// than the required permission `least`. If the actor only opened or reopened the issue, the
-/// [`Halt`] skips the run without a reply, because every user may open issues.
-fn not_permitted(run: &RunContext, least: Permission, permission: Permission) -> Halt {
-    if is_implicit_request(run) {
-        return Halt::skipped(SkipReason::NotPermitted);
-    }
-    let reason = format!(
-        "starting a run requires {least} permission on this repository, but {} has {permission} \
-         permission: ask a user with {least} permission to request the run",
-        run.event.actor.login
-    );
-    Halt::refused(Stage::Authorize, reason, Vec::new())
-}
-
-/// Returns whether the event only opened or reopened an issue, which is not an explicit request for
-/// a run.
-fn is_implicit_request(run: &RunContext) -> bool {
-    matches!(run.event.trigger, Trigger::Opened | Trigger::Reopened)
+/// Returns the note for a run that is skipped, because the actor's `permission` is not sufficient.
+fn not_permitted(run: &RunContext, permission: Permission) -> String {
+    let (parts, event) = (&run.parts, &run.event);
+    let isolation = match parts.policy.permits(event, permission) {
+        true => format!("the {} runner has no isolation, so ", parts.runner.name()),
+        false => String::new(),
+    };
+    format!(
+        "the run is skipped: {isolation}starting a run requires {} permission on this repository, \
+         but {} has {permission} permission; the operator can add this account to the policy's \
+         allowed actors",
+        parts.required_permission(),
+        event.actor.login
+    )
 }

@@ -38,14 +38,15 @@ async fn react_and_comment(run: &RunContext) -> Result<()> {
 }
 
 /// Writes the outcome to the run's comment, within the time limit of the stage Report. Writes
-/// nothing for a skipped run, because such a run has no comment.
+/// nothing for a skipped run, because such a run has no comment. Also writes nothing if it is not
+/// known whether the actor may start runs, because any number of accounts can request runs.
 pub(in crate::pipeline) async fn report(run: &RunContext, outcome: &Outcome) -> Result<()> {
     let limit = run.parts.limits.report;
     guarded(&*run.parts.clock, limit, comment_outcome(run, outcome)).await
 }
 
 async fn comment_outcome(run: &RunContext, outcome: &Outcome) -> Result<()> {
-    if matches!(outcome, Outcome::Skipped { .. }) {
+    if matches!(outcome, Outcome::Skipped { .. }) || !run.is_permitted() {
         return Ok(());
     }
     run.access(Grant::Discuss, COMMENT_TTL).await?;

@@ -4,11 +4,15 @@ mod fixture;
 mod intake;
 mod leases;
 mod records;
+mod requests;
+mod turns;
 
 pub use fixture::Fixture;
 pub use intake::*;
 pub use leases::*;
 pub use records::*;
+pub use requests::*;
+pub use turns::*;
 
 /// Generates one test for each conformance case of the run store port. The macro's argument is a
 /// function that returns a future. The future creates a new
@@ -33,6 +37,14 @@ macro_rules! run_store_conformance {
                 the_same_number_in_another_repository_is_another_issue,
                 concurrent_accepts_of_one_delivery_make_one_run,
                 concurrent_accepts_of_one_trigger_make_one_run,
+                the_same_request_of_two_actors_is_two_runs,
+                a_served_request_is_not_run_again,
+                a_request_that_was_not_served_is_run_by_its_own_actor,
+                a_run_that_has_passed_authorize_comes_before_its_request_is_run_again,
+                actors_and_repositories_take_turns,
+                runs_of_permitted_actors_are_claimed_first,
+                unchecked_runs_of_an_actor_are_limited,
+                unchecked_runs_of_a_repository_are_limited,
                 an_empty_store_has_nothing_to_claim,
                 the_oldest_run_is_claimed_first,
                 one_run_of_an_issue_is_claimed_at_a_time,

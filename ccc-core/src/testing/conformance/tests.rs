@@ -44,6 +44,8 @@ fn every_case_is_in_its_macro() {
             include_str!("run_store/intake.rs"),
             include_str!("run_store/leases.rs"),
             include_str!("run_store/records.rs"),
+            include_str!("run_store/requests.rs"),
+            include_str!("run_store/turns.rs"),
         ],
     );
     check("vcs_host", &[include_str!("vcs_host.rs"), include_str!("vcs_host/writes.rs")]);

@@ -42,6 +42,7 @@ macro_rules! vcs_host_conformance {
                 a_reaction_can_be_repeated,
                 a_comment_is_updated_and_not_repeated,
                 similar_markers_are_distinct,
+                a_refused_account_is_answered_once_or_not_at_all,
                 comments_are_limited_to_those_before_a_time,
                 a_pull_request_is_opened_once,
                 missed_deliveries_are_listed_or_unsupported,

@@ -10,7 +10,13 @@ fn limiter(limits: RateLimits) -> (Arc<RateLimiter>, Arc<Leaping>) {
 }
 
 async fn acquire(limiter: &RateLimiter, caller: Caller, write: bool) -> Result<Permit> {
-    limiter.acquire(caller, write, &mut limiter.limits().longest_wait.clone()).await
+    let class = if write { CallClass::Write } else { CallClass::Read };
+    limiter.acquire(caller, class, &mut limiter.limits().longest_wait.clone()).await
+}
+
+async fn answer(limiter: &RateLimiter, caller: Caller) -> Result<Permit> {
+    let mut budget = Duration::ZERO;
+    limiter.acquire(caller, CallClass::Answer, &mut budget).await
 }
 
 #[tokio::test]
@@ -46,6 +52,62 @@ async fn writes_per_hour_are_limited() {
         drop(acquire(&limiter, ONE, true).await.unwrap());
     }
     assert!(clock.now().duration_since(start) >= HOUR);
+}
+
+#[tokio::test]
+async fn answers_have_a_budget_of_their_own() {
+    // spec: G5d
+    let (limiter, clock) = limiter(RateLimits::default().with_writes_per_hour(3));
+    let start = clock.now();
+    let mut answered = 0;
+    for _ in 0..420 {
+        answered += usize::from(answer(&limiter, ONE).await.is_ok());
+    }
+    assert_eq!(answered, 20);
+    drop(answer(&limiter, TWO).await.unwrap());
+    let before = clock.now();
+    for _ in 0..3 {
+        drop(acquire(&limiter, ONE, true).await.unwrap());
+    }
+    let waited = clock.now().duration_since(before);
+    assert!(waited <= SignedDuration::from_secs(3), "a write waited for answers: {waited}");
+    // An hour after the first answer, there is room for another one.
+    clock.sleep(Duration::try_from(HOUR - clock.now().duration_since(start)).unwrap()).await;
+    drop(answer(&limiter, ONE).await.unwrap());
+}
+
+#[tokio::test]
+async fn an_answer_gives_way_to_other_writes() {
+    // spec: G5d
+    let (limiter, clock) = limiter(RateLimits::default());
+    let first = acquire(&limiter, ONE, true).await.unwrap();
+    let error = answer(&limiter, ONE).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::RateLimited, "a write is in progress");
+    let waiting = acquire(&limiter, ONE, true);
+    tokio::pin!(waiting);
+    assert!(futures_util::poll!(&mut waiting).is_pending());
+    drop(first);
+    let error = answer(&limiter, ONE).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::RateLimited, "a write waits");
+    drop(waiting.await.unwrap());
+    // A block of GitHub, and a limit of no answers.
+    limiter.block(ONE, Duration::from_secs(30));
+    let error = answer(&limiter, ONE).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::RateLimited, "GitHub asks to wait");
+    clock.sleep(Duration::from_secs(30)).await;
+    // The answer keeps the distance to the last write, and the next write to the answer.
+    drop(acquire(&limiter, ONE, true).await.unwrap());
+    for write in [false, true] {
+        let before = clock.now();
+        let permit = match write {
+            true => acquire(&limiter, ONE, true).await,
+            false => answer(&limiter, ONE).await,
+        };
+        drop(permit.unwrap());
+        assert_eq!(clock.now().duration_since(before), SignedDuration::from_secs(1));
+    }
+    let (limiter, _) = self::limiter(RateLimits::default().with_answers_per_hour(0));
+    answer(&limiter, ONE).await.unwrap_err();
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ccc_core::dispatcher::{Dispatcher, DispatcherConfig};
 use ccc_core::event::Delivery;
 use ccc_core::intake::{Admission, Intake};
-use ccc_core::run::{RunRecord, RunState};
+use ccc_core::run::{ActorCheck, RunRecord, RunState};
 use ccc_core::run_store::Fence;
 use ccc_core::testing::{Fault, Faults, Faulty, ManualClock, MockRunStore, git};
 use ccc_core::{
@@ -88,7 +88,8 @@ async fn a_resumed_run_does_not_run_the_agent_again() {
     // The store's clock is in the past, so that the commit's date can be recognized.
     let then: jiff::Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
     let store = Arc::new(MemoryRunStore::new(Arc::new(ManualClock::new(then))));
-    let accepted = store.accept(&delivery("a"), &fixture.event).await.unwrap();
+    let accepted =
+        store.accept(&delivery("a"), &fixture.event, ActorCheck::Permitted).await.unwrap();
     let lease = Duration::from_secs(600);
     let claim = store.claim(lease).await.unwrap().unwrap();
     let fence = claim.fence;
@@ -144,7 +145,8 @@ async fn a_rate_limited_run_is_postponed_and_then_finished() {
         let mut config = DispatcherConfig::default();
         config.poll = Duration::from_millis(20);
         let dispatcher = Dispatcher::new(fixture.pipeline.clone(), Arc::clone(&store) as _, config);
-        let accepted = store.accept(&delivery("a"), &fixture.event).await.unwrap();
+        let accepted =
+            store.accept(&delivery("a"), &fixture.event, ActorCheck::Permitted).await.unwrap();
         let shutdown = CancellationToken::new();
         let story = async {
             let waiting = async || {
@@ -185,7 +187,7 @@ async fn a_postponement_is_at_least_a_minute_and_less_than_a_day() {
         let fixture =
             Fixture::with(fixing_agent(), Faults::at(n, Fault::Limit(asked)), &|_| {}).await;
         let store = Arc::new(MemoryRunStore::new(Arc::new(SystemClock)));
-        store.accept(&delivery("a"), &fixture.event).await.unwrap();
+        store.accept(&delivery("a"), &fixture.event, ActorCheck::Permitted).await.unwrap();
         let claim = store.claim(Duration::from_secs(600)).await.unwrap().unwrap();
         let cancel = CancellationToken::new();
         let report = fixture.pipeline.resume(claim, Arc::clone(&store) as _, &cancel).await;
@@ -201,7 +203,7 @@ async fn a_worker_with_an_expired_lease_publishes_nothing() {
     // spec: Q1a
     let fixture = Fixture::new().await;
     let store = Arc::new(MemoryRunStore::new(Arc::new(SystemClock)));
-    store.accept(&delivery("a"), &fixture.event).await.unwrap();
+    store.accept(&delivery("a"), &fixture.event, ActorCheck::Permitted).await.unwrap();
     let stale = store.claim(Duration::ZERO).await.unwrap().unwrap();
     let report =
         fixture.pipeline.resume(stale, Arc::clone(&store) as _, &CancellationToken::new()).await;
@@ -219,7 +221,8 @@ async fn a_cancel_request_reaches_the_run() {
     // spec: Q2b
     let fixture = Fixture::new().await;
     let store = Arc::new(MemoryRunStore::new(Arc::new(SystemClock)));
-    let accepted = store.accept(&delivery("a"), &fixture.event).await.unwrap();
+    let accepted =
+        store.accept(&delivery("a"), &fixture.event, ActorCheck::Permitted).await.unwrap();
     store.request_cancel(accepted.run).await.unwrap();
     let dispatcher = dispatcher(&fixture, &store);
     let shutdown = CancellationToken::new();
@@ -272,7 +275,7 @@ async fn store_failures_never_open_a_second_pull_request() {
     let (calm, faults) = kept(Faults::none());
     let run = async |store: Arc<Faulty<MemoryRunStore>>| {
         let fixture = Fixture::new().await;
-        store.accept(&delivery("a"), &fixture.event).await.unwrap();
+        store.accept(&delivery("a"), &fixture.event, ActorCheck::Permitted).await.unwrap();
         let claim = store.claim(Duration::from_secs(600)).await.unwrap().unwrap();
         let report = fixture.pipeline.resume(claim, store, &CancellationToken::new()).await;
         (fixture, report)

@@ -2,7 +2,7 @@
 
 use ccc_core::agent::Verdict;
 use ccc_core::event::{ActorKind, Trigger};
-use ccc_core::run::SkipReason;
+use ccc_core::run::{ActorCheck, SkipReason};
 use ccc_core::testing::{FakeAgent, Faults, git};
 use ccc_core::vcs::Permission;
 use ccc_core::{CancellationToken, ErrorKind, Outcome, Stage};
@@ -133,18 +133,12 @@ async fn events_of_unauthorized_actors_start_no_agent() {
     let opened = Trigger::Opened;
     let mention = Trigger::Commented { comment: 1, body: "@claude please".into() };
     for (id, kind, via_app, trigger, expected) in [
-        (2, ActorKind::User, None, opened.clone(), Err(SkipReason::NotAuthor)),
-        (2, ActorKind::User, None, mention.clone(), Ok("write permission")),
-        (1, ActorKind::Bot, None, opened.clone(), Err(SkipReason::Bot)),
-        (99, ActorKind::Bot, None, opened.clone(), Err(SkipReason::OwnEvent)),
-        (1, ActorKind::User, Some(5), opened.clone(), Err(SkipReason::OwnEvent)),
-        (
-            1,
-            ActorKind::User,
-            None,
-            Trigger::Labeled { label: "bug".into() },
-            Err(SkipReason::NotForUs),
-        ),
+        (2, ActorKind::User, None, opened.clone(), SkipReason::NotAuthor),
+        (2, ActorKind::User, None, mention.clone(), SkipReason::NotPermitted),
+        (1, ActorKind::Bot, None, opened.clone(), SkipReason::Bot),
+        (99, ActorKind::Bot, None, opened.clone(), SkipReason::OwnEvent),
+        (1, ActorKind::User, Some(5), opened.clone(), SkipReason::OwnEvent),
+        (1, ActorKind::User, None, Trigger::Labeled { label: "bug".into() }, SkipReason::NotForUs),
     ] {
         let mut fixture = Fixture::new().await;
         fixture.host.add_actor(2, "reader", Permission::Triage);
@@ -153,16 +147,9 @@ async fn events_of_unauthorized_actors_start_no_agent() {
         fixture.event.via_app = via_app;
         fixture.event.trigger = trigger;
         let report = fixture.run().await;
-        let got = match &report.outcome {
-            Outcome::Skipped { reason } => Err(*reason),
-            Outcome::Refused { stage: Stage::Authorize, reason, .. } => Ok(reason.as_str()),
-            other => panic!("{other:?}"),
-        };
-        match (got, expected) {
-            (Ok(got), Ok(expected)) => assert!(got.contains(expected), "{got}"),
-            (got, expected) => assert_eq!(got.err(), expected.err()),
-        }
-        assert_eq!(fixture.host.comment_bodies(42).len(), usize::from(got.is_ok()));
+        assert_eq!(report.outcome, Outcome::Skipped { reason: expected });
+        assert_eq!(fixture.host.comment_bodies(42), Vec::<String>::new());
+        assert_eq!(fixture.faults.count("vcs_host.react"), 0);
         assert_eq!(fixture.faults.count("agent.run"), 0, "the agent ran");
         assert_eq!(fixture.left_over(), Vec::<String>::new());
     }
@@ -251,7 +238,10 @@ async fn published_texts_contain_no_secret() {
     let agent = fixing_agent().says(&format!("the key is {CANARY}, @all"));
     let fixture = with_agent(agent).await;
     let store = Arc::new(MemoryRunStore::new(Arc::new(SystemClock)));
-    store.accept(&super::dispatch::delivery("a"), &fixture.event).await.unwrap();
+    store
+        .accept(&super::dispatch::delivery("a"), &fixture.event, ActorCheck::Permitted)
+        .await
+        .unwrap();
     let claim = store.claim(Duration::from_secs(600)).await.unwrap().unwrap();
     let run = claim.record.run;
     let never = CancellationToken::new();

@@ -14,6 +14,7 @@ use ccc_core::event::Trigger;
 use ccc_core::observe::EventKind;
 use ccc_core::pipeline::{Pipeline, RepositorySettings};
 use ccc_core::policy::TrustPolicy;
+use ccc_core::run::SkipReason;
 use ccc_core::testing::{FakeRunner, git};
 use ccc_core::vcs::Permission;
 use ccc_core::{
@@ -121,7 +122,6 @@ struct Told {
 async fn run(settings: &str, permission: Permission, isolated: bool, policy: TrustPolicy) -> Told {
     let fixture = Fixture::new().await;
     let mut event = fixture.event.clone();
-    // An explicit request gets a reply, also if the run is refused.
     event.trigger = Trigger::Labeled { label: "claude".to_owned() };
     event.actor = fixture.host.add_actor(9, "somebody", permission);
     std::fs::write(fixture.remote.join("settings.toml"), settings).unwrap();
@@ -247,11 +247,13 @@ async fn runs_without_isolation_require_write_permission() {
         let told = run("", permission, isolated, policy).await;
         match told.outcome {
             Outcome::PullRequest { .. } => assert!(expected, "{permission} {isolated}"),
-            Outcome::Refused { stage, reason, .. } => {
-                assert!(!expected, "{permission} {isolated}: {reason}");
-                assert_eq!(stage, Stage::Authorize);
-                assert!(reason.contains("has no isolation"), "{reason}");
+            Outcome::Skipped { reason } => {
+                assert!(!expected, "{permission} {isolated}: {reason:?}");
+                assert_eq!(reason, SkipReason::NotPermitted);
+                let explained = |note: &String| note.contains("has no isolation");
+                assert!(told.notes.iter().any(explained), "{:?}", told.notes);
                 assert_eq!(told.seen, [""; 0], "a container was created");
+                assert_eq!(told.comment, "");
             }
             other => panic!("{permission} {isolated}: {other:?}"),
         }

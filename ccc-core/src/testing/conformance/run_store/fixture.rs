@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::event::{Actor, ActorKind, Delivery, IssueEvent, IssueSnapshot, RepoRef, Trigger};
-use crate::run::RunRecord;
+use crate::run::{ActorCheck, RunRecord};
 use crate::run_store::{Accepted, Claim};
 use crate::testing::conformance::KeepAlive;
 use crate::{DeliveryId, Result, RunId, RunStore};
@@ -58,7 +58,13 @@ impl Fixture {
         event: &IssueEvent,
     ) -> Result<Accepted> {
         (self.advance)(Duration::from_millis(5));
-        self.store.accept(&delivery(id, body), event).await
+        self.store.accept(&delivery(id, body), event, ActorCheck::Permitted).await
+    }
+
+    /// Accepts `event`, whose actor was not checked, like [`accept`](Self::accept).
+    pub(super) async fn accept_unchecked(&self, id: &str, event: &IssueEvent) -> Result<Accepted> {
+        (self.advance)(Duration::from_millis(5));
+        self.store.accept(&delivery(id, 1), event, ActorCheck::Pending).await
     }
 
     /// Creates a run by accepting a comment on the issue number `issue`. The id of the comment is
@@ -139,6 +145,12 @@ pub(super) fn event(issue: u64, trigger: Trigger) -> IssueEvent {
 
 pub(super) fn comment(issue: u64, comment: u64) -> IssueEvent {
     event(issue, Trigger::Commented { comment, body: "please".to_owned() })
+}
+
+/// Returns `event` with the account `actor` as its actor.
+pub(super) fn by(actor: u64, event: IssueEvent) -> IssueEvent {
+    let actor = Actor { id: actor, login: format!("account-{actor}"), kind: ActorKind::User };
+    IssueEvent { actor, ..event }
 }
 
 pub(super) fn labeled(issue: u64) -> IssueEvent {

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use super::fixture::{Fixture, WITHIN_LEASE, comment, delivery, event, labeled};
 use crate::event::Trigger;
 use crate::progress::Progress;
-use crate::run::{Outcome, RunState};
+use crate::run::{ActorCheck, Outcome, RunState};
 use crate::testing::conformance::{assert_fails_with, bounded};
 use crate::{ErrorKind, IssueEvent, RunId};
 
@@ -25,9 +25,9 @@ pub async fn a_new_delivery_is_stored_with_a_waiting_run(fixture: &Fixture) {
     assert_eq!(record.run, accepted.run, "`get` must return the requested run");
     assert_eq!(record.event, event, "`accept` must store the event unchanged");
     assert_eq!(
-        record.state,
-        RunState::Waiting,
-        "`accept` must create a run in the state `Waiting`"
+        (&record.state, record.actor_check),
+        (&RunState::Waiting, ActorCheck::Permitted),
+        "`accept` must create a run in the state `Waiting` with the check that was passed"
     );
     assert_eq!(
         record.progress,
@@ -96,7 +96,7 @@ pub async fn a_known_delivery_with_another_body_is_a_conflict(fixture: &Fixture)
     );
 }
 
-/// Checks that `accept` returns one run for all deliveries with the same
+/// Checks that `accept` returns one run for all deliveries of one actor with the same
 /// [`trigger_key`](IssueEvent::trigger_key), until this run has finished. For example, a VCS host
 /// sends one delivery when an issue is opened, and a second delivery when the issue gets a label.
 pub async fn opening_and_labelling_an_issue_starts_one_run(fixture: &Fixture) {
@@ -195,7 +195,8 @@ async fn race(fixture: &Fixture, ids: Vec<String>, event: IssueEvent) -> BTreeSe
     for id in ids {
         let (store, event) = (Arc::clone(&fixture.store), event.clone());
         accepts.spawn(async move {
-            let accepted = store.accept(&delivery(&id, 1), &event).await;
+            let check = ActorCheck::Permitted;
+            let accepted = store.accept(&delivery(&id, 1), &event, check).await;
             accepted.expect("`accept` must succeed")
         });
     }

@@ -21,8 +21,8 @@ pub async fn an_empty_store_has_nothing_to_claim(fixture: &Fixture) {
     assert!(fixture.claim().await.is_none(), "`claim` of an empty store must return `None`");
 }
 
-/// Checks that `claim` returns runs in the order in which they were accepted, not in the order of
-/// the issue numbers.
+/// Checks that `claim` returns the runs of one actor in the order in which they were accepted, not
+/// in the order of the issue numbers.
 pub async fn the_oldest_run_is_claimed_first(fixture: &Fixture) {
     // spec: Q2d
     let mut runs = Vec::new();

@@ -144,6 +144,32 @@ pub async fn similar_markers_are_distinct(fixture: &Fixture) {
     }
 }
 
+/// Checks that `answer_refused` creates one comment for one marker, and that a repeated call does
+/// not change the comment. A VCS host without answers must return [`ErrorKind::Unsupported`].
+pub async fn a_refused_account_is_answered_once_or_not_at_all(fixture: &Fixture) {
+    // spec: W11d
+    let before = fixture.comments().await.len();
+    for body in ["The first answer.", "The second answer."] {
+        let marker = "conformance-refused";
+        match fixture.host.answer_refused(&fixture.repo, fixture.issue, marker, body).await {
+            Ok(()) => {}
+            Err(error) => {
+                let rule = "`answer_refused` must succeed or be unsupported";
+                assert_eq!(error.kind(), ErrorKind::Unsupported, "{rule}: {error}");
+                let written = fixture.comments().await.len();
+                assert_eq!(written, before, "an unsupported `answer_refused` must write nothing");
+                return;
+            }
+        }
+        let comments = fixture.comments().await;
+        let rule = "`answer_refused` must create one comment for one marker";
+        assert_eq!(comments.len(), before + 1, "{rule}");
+        let answer = &comments.last().unwrap().body;
+        let rule = "a repeated `answer_refused` must not change the comment";
+        assert!(answer.contains("The first answer."), "{rule}: {answer}");
+    }
+}
+
 /// Checks that `comments` returns the comments whose last change is earlier than the time `before`,
 /// oldest first.
 pub async fn comments_are_limited_to_those_before_a_time(fixture: &Fixture) {

@@ -1,0 +1,154 @@
+//! Conformance cases for run stores: the same request of several actors.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation fails the case")]
+
+use std::time::Duration;
+
+use super::fixture::{Fixture, WITHIN_LEASE, by, comment, event, labeled};
+use crate::event::Trigger;
+use crate::progress::Progress;
+use crate::run::{Outcome, RunState, SkipReason};
+use crate::run_store::same_request;
+use crate::testing::conformance::assert_fails_with;
+use crate::{ErrorKind, RunId, Stage};
+
+const SKIPPED: RunState =
+    RunState::Finished { outcome: Outcome::Skipped { reason: SkipReason::SameRequest } };
+
+/// Accepts the opening of issue 1 by the account 10, and its label by the account 20. Returns both
+/// runs.
+async fn opened_and_labeled(fixture: &Fixture) -> (RunId, RunId) {
+    let opened = fixture.accept("opened", &by(10, event(1, Trigger::Opened))).await;
+    let labeled = fixture.accept("labeled", &by(20, labeled(1))).await;
+    assert!(
+        !opened.duplicate && !labeled.duplicate && opened.run != labeled.run,
+        "`accept` of the same request of another actor must create a run"
+    );
+    (opened.run, labeled.run)
+}
+
+/// Claims the run `expected` and ends it with `outcome`.
+async fn end(fixture: &Fixture, expected: RunId, outcome: &Outcome) {
+    let claim = fixture.claim_some().await;
+    assert_eq!(claim.record.run, expected, "`claim` must return the oldest run of the request");
+    fixture.store.finish(expected, claim.fence, outcome).await.expect(WITHIN_LEASE);
+}
+
+/// Checks that `accept` creates one run for each actor with the same request, and that each run has
+/// its own event. A repeated request of one of these actors must return the run of this actor.
+pub async fn the_same_request_of_two_actors_is_two_runs(fixture: &Fixture) {
+    // spec: W6
+    let (opened, labeled_by_other) = opened_and_labeled(fixture).await;
+    for (run, actor) in [(opened, 10), (labeled_by_other, 20)] {
+        let record = fixture.record(run).await;
+        assert_eq!(record.event.actor.id, actor, "`accept` must store the actor of the event");
+        let again = fixture.accept(&format!("again-{actor}"), &by(actor, labeled(1))).await;
+        let expected = (run, true);
+        assert_eq!(
+            (again.run, again.duplicate),
+            expected,
+            "`accept` of a repeated request must return the run of the same actor"
+        );
+    }
+    assert_eq!(fixture.list().await.len(), 2, "`accept` of a duplicate must not create a run");
+}
+
+/// Checks that `finish` with an outcome that serves the request also ends the other runs of the
+/// request, and names the finished run in their logs. Runs of other requests must not change.
+pub async fn a_served_request_is_not_run_again(fixture: &Fixture) {
+    // spec: W6
+    let (first, second) = opened_and_labeled(fixture).await;
+    let third = fixture.accept_unchecked("third", &by(30, labeled(1))).await;
+    let third = third.expect("`accept` must succeed").run;
+    let comment_run = fixture.accept("comment", &by(20, comment(1, 5))).await.run;
+    let other_issue = fixture.accept("other", &by(20, labeled(2))).await.run;
+    let untouched = [fixture.record(comment_run).await, fixture.record(other_issue).await];
+    end(fixture, first, &Outcome::Answered { answer: "done".to_owned() }).await;
+    for run in [second, third] {
+        let record = fixture.record(run).await;
+        assert_eq!(record.state, SKIPPED, "`finish` must end the other runs of the request");
+        let log = fixture.store.tail_log(run, 0, 10).await.expect("`tail_log` must succeed");
+        let line = same_request(first, log.last().expect("the log must have a line").1.at);
+        let rule = "`finish` must name the finished run in the log of each run that it ends";
+        assert_eq!(log, [(0, line)], "{rule}");
+    }
+    let after = [fixture.record(comment_run).await, fixture.record(other_issue).await];
+    assert_eq!(after, untouched, "`finish` must not change runs of other requests");
+    let next = [fixture.claim_some().await, fixture.claim_some().await].map(|it| it.record.run);
+    let mut expected = [comment_run, other_issue];
+    expected.sort_unstable();
+    assert_eq!(next, expected, "`claim` must return only the runs of other requests");
+}
+
+/// Checks that a run that ended before its agent started does not end the other runs of its
+/// request. The next run must be claimable with its own actor.
+pub async fn a_request_that_was_not_served_is_run_by_its_own_actor(fixture: &Fixture) {
+    // spec: W6
+    let refused = |stage| Outcome::Refused { stage, reason: "no".to_owned(), paths: Vec::new() };
+    let failed = |stage| Outcome::Failed {
+        stage,
+        kind: ErrorKind::Unavailable,
+        message: "the host does not respond".to_owned(),
+    };
+    let outcomes = [
+        (Outcome::Skipped { reason: SkipReason::NotPermitted }, false),
+        (refused(Stage::Authorize), false),
+        (failed(Stage::Checkout), false),
+        (Outcome::Cancelled { stage: Stage::Authorize }, false),
+        (failed(Stage::Work), true),
+        (refused(Stage::Collect), true),
+        (Outcome::Cancelled { stage: Stage::Work }, true),
+    ];
+    for (number, (outcome, serves)) in (1..).zip(outcomes) {
+        let issue = |trigger| event(number, trigger);
+        let opened = by(100 + number, issue(Trigger::Opened));
+        let first = fixture.accept(&format!("opened-{number}"), &opened).await.run;
+        let labeled = by(200 + number, labeled(number));
+        let second = fixture.accept(&format!("labeled-{number}"), &labeled).await.run;
+        end(fixture, first, &outcome).await;
+        if serves {
+            let state = fixture.record(second).await.state;
+            assert_eq!(state, SKIPPED, "`finish` with {outcome:?} must end the other run");
+            continue;
+        }
+        let claim = fixture.claim_some().await;
+        let rule = "`finish` with an outcome that does not serve the request must leave the \
+                    other run claimable, with its own event";
+        assert_eq!((claim.record.run, &claim.record.event), (second, &labeled), "{rule}");
+        let answered = Outcome::Answered { answer: String::new() };
+        fixture.store.finish(second, claim.fence, &answered).await.expect(WITHIN_LEASE);
+    }
+    assert!(fixture.claim().await.is_none(), "`claim` must not return a run that has ended");
+}
+
+/// Checks that no other run of a request is claimed while one of its runs has passed Authorize and
+/// waits to be continued. While the run has not passed Authorize, another run of the request must be
+/// claimable, because the actor of the first run may not be permitted.
+pub async fn a_run_that_has_passed_authorize_comes_before_its_request_is_run_again(
+    fixture: &Fixture,
+) {
+    // spec: Q2g
+    let (first, second) = opened_and_labeled(fixture).await;
+    let delay = Duration::from_secs(10);
+    let claim = fixture.claim_some().await;
+    assert_eq!(claim.record.run, first, "`claim` must return the oldest run of the request");
+    fixture.store.release(first, claim.fence, delay).await.expect(WITHIN_LEASE);
+    let claim = fixture.claim_some().await;
+    let rule = "a run that has not passed Authorize must not block its request";
+    assert_eq!(claim.record.run, second, "{rule}");
+    let progress = Progress::accepted(Stage::Checkout);
+    fixture.store.advance(second, claim.fence, &progress).await.expect(WITHIN_LEASE);
+    fixture.store.release(second, claim.fence, 2 * delay).await.expect(WITHIN_LEASE);
+    fixture.advance(delay);
+    let none = fixture.claim().await.is_none();
+    assert!(none, "`claim` must not return a run while another run has passed Authorize");
+    fixture.advance(delay);
+    let claim = fixture.claim_some().await;
+    let rule = "`claim` must return the run that has passed Authorize";
+    assert_eq!(claim.record.run, second, "{rule}");
+    let answered = Outcome::Answered { answer: String::new() };
+    fixture.store.finish(second, claim.fence, &answered).await.expect(WITHIN_LEASE);
+    assert_eq!(fixture.record(first).await.state, SKIPPED, "`finish` must end the older run too");
+    let cancel = fixture.store.advance(first, claim.fence, &progress).await;
+    assert_fails_with("`advance` of a run that was skipped", ErrorKind::Conflict, cancel);
+}

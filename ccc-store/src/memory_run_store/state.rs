@@ -1,0 +1,137 @@
+//! The runs and deliveries of a `MemoryRunStore`, and the order in which runs are claimed.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::time::Duration;
+
+use ccc_core::event::IssueEvent;
+use ccc_core::run::ActorCheck;
+use ccc_core::run_store::{Fence, check_pending};
+use ccc_core::{DeliveryId, Error, ErrorKind, Result, RunId};
+use jiff::Timestamp;
+
+use super::entry::Entry;
+use super::limits::Bounds;
+
+#[derive(Debug, Default)]
+pub(super) struct State {
+    /// The runs. The map sorts them by the time at which they were accepted, because a `RunId`
+    /// begins with a timestamp.
+    pub(super) runs: BTreeMap<RunId, Entry>,
+    pub(super) deliveries: HashMap<DeliveryId, ([u8; 32], RunId)>,
+    pub(super) delivery_order: VecDeque<DeliveryId>,
+    /// The number of claims of all runs.
+    pub(super) claims: u64,
+}
+
+pub(super) fn no_such_run(run: RunId) -> Error {
+    Error::new(ErrorKind::NotFound, format!("the run store does not contain run {run}"))
+        .with_operation("run_store")
+}
+
+impl State {
+    /// Returns the entry of `run`, if `fence` belongs to the current lease on `run` and this lease
+    /// has not expired. Otherwise fails with [`ErrorKind::Conflict`].
+    pub(super) fn leased(
+        &mut self,
+        run: RunId,
+        fence: Fence,
+        now: Timestamp,
+    ) -> Result<&mut Entry> {
+        let entry = self.runs.get_mut(&run).ok_or_else(|| no_such_run(run))?;
+        if entry.fence != fence.0 || !entry.is_held(now) {
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                format!(
+                    "the lease on run {run} has expired or was replaced: stop the work on this run"
+                ),
+            )
+            .with_operation("run_store"));
+        }
+        Ok(entry)
+    }
+
+    fn unfinished(&self) -> impl Iterator<Item = &Entry> {
+        self.runs.values().filter(|entry| !entry.is_finished())
+    }
+
+    /// Returns the unfinished run with the request and the actor of `event`.
+    pub(super) fn unfinished_run_of(&self, event: &IssueEvent) -> Option<RunId> {
+        let request = event.trigger_key();
+        let mut same = self.unfinished().filter(|entry| {
+            entry.request == request && entry.record.event.actor.id == event.actor.id
+        });
+        same.next().map(|entry| entry.record.run)
+    }
+
+    /// Checks whether the store may add a run for `event` with `check`. Runs with the check
+    /// [`ActorCheck::Pending`] get at most half of the places.
+    pub(super) fn check_room(
+        &self,
+        bounds: &Bounds,
+        event: &IssueEvent,
+        check: ActorCheck,
+    ) -> Result<()> {
+        let mut used = self.unfinished().count();
+        let mut most = bounds.unfinished;
+        if check == ActorCheck::Pending {
+            let pending = || self.unfinished().filter(|e| e.record.actor_check == check);
+            let same = |entry: &&Entry| entry.record.event.repo.host == event.repo.host;
+            let of_actor =
+                pending().filter(same).filter(|e| e.record.event.actor.id == event.actor.id);
+            let of_repository =
+                pending().filter(same).filter(|e| e.record.event.repo.id == event.repo.id);
+            check_pending(of_actor.count(), of_repository.count())?;
+            if used < most {
+                (used, most) = (pending().count(), most.div_ceil(2));
+            }
+        }
+        if used < most {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Unavailable,
+            "the run store has reached its limit of unfinished runs: send the delivery again later",
+        )
+        .with_retry_after(Duration::from_secs(60)))
+    }
+
+    /// Returns the run that the next claim returns (spec: Q2d, Q2f, Q2g).
+    pub(super) fn next_claim(&self, now: Timestamp) -> Option<RunId> {
+        let held = self.runs.values().filter(|entry| entry.is_held(now));
+        let busy: HashSet<&str> = held.map(|entry| &*entry.issue).collect();
+        let authorized = self.unfinished().filter(|entry| entry.record.is_authorized());
+        let started: HashMap<&str, RunId> =
+            authorized.map(|entry| (&*entry.request, entry.record.run)).collect();
+        let mut last_claims: HashMap<&str, u64> = HashMap::new();
+        for entry in self.runs.values() {
+            let last = last_claims.entry(&entry.requester).or_default();
+            *last = entry.claimed.max(*last);
+        }
+        let claimable = self.unfinished().filter(|entry| {
+            let run = entry.record.run;
+            now >= entry.until
+                && !busy.contains(&*entry.issue)
+                && started.get(&*entry.request).is_none_or(|started| *started == run)
+        });
+        let first = claimable.min_by_key(|entry| {
+            let last = last_claims.get(&*entry.requester);
+            (entry.record.actor_check, last.copied(), entry.record.run)
+        });
+        first.map(|entry| entry.record.run)
+    }
+
+    /// Removes the oldest finished runs and the oldest delivery ids, until their counts are within
+    /// `bounds`. Unfinished runs are never removed.
+    pub(super) fn trim(&mut self, bounds: &Bounds) {
+        let finished: Vec<RunId> =
+            self.runs.iter().filter(|(_, e)| e.is_finished()).map(|(run, _)| *run).collect();
+        for run in finished.iter().take(finished.len().saturating_sub(bounds.finished)) {
+            self.runs.remove(run);
+        }
+        while self.delivery_order.len() > bounds.deliveries {
+            if let Some(delivery) = self.delivery_order.pop_front() {
+                self.deliveries.remove(&delivery);
+            }
+        }
+    }
+}
