@@ -369,6 +369,9 @@ fn an_archive_over_the_limits_is_reported_and_does_not_grow() {
     }
 }
 
+/// A function that makes an input of about this size.
+type Input = Box<dyn Fn(usize) -> Vec<u8>>;
+
 #[test]
 fn the_number_of_steps_is_linear() {
     // spec: X16a
@@ -427,7 +430,7 @@ fn the_number_of_steps_is_linear() {
         "secret:\"",
         "0:AA",
     ];
-    let mut inputs: Vec<(&str, Box<dyn Fn(usize) -> Vec<u8>>)> = vec![
+    let mut inputs: Vec<(&str, Input)> = vec![
         ("random base64", Box::new(base64ish)),
         ("nested gzip", Box::new(nested)),
         ("gzip headers", Box::new(headers)),
