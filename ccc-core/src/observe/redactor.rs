@@ -48,11 +48,18 @@ impl Redactor {
         cleaned
     }
 
+    /// Returns a copy with the current secrets, for a thread that outlives a reference to `self`.
+    #[cfg(feature = "git")]
+    pub(crate) fn snapshot(&self) -> Self {
+        let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner);
+        Self { secrets: RwLock::new(secrets.clone()) }
+    }
+
     /// Returns whether `bytes` contains one of the secrets.
     #[must_use]
     pub fn finds_in(&self, bytes: &[u8]) -> bool {
         let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner);
-        secrets.iter().any(|secret| crate::secret_scan::contains(bytes, secret.expose()))
+        secrets.iter().any(|secret| memchr::memmem::find(bytes, secret.expose()).is_some())
     }
 
     /// Returns `kind` with every secret in its texts replaced by `[REDACTED]`.
