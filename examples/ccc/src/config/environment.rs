@@ -80,6 +80,7 @@ pub(super) fn value_of(key: &str, text: String) -> Value {
                 | "idle_seconds"
                 | "allowed_actors"
                 | "on_opened"
+                | "protected_classes"
                 | "protected_names"
                 | "max_files"
                 | "max_bytes"

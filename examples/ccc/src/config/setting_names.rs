@@ -63,6 +63,7 @@ pub(super) const KEYS: &[&str] = &[
     "policy.label",
     "policy.mention",
     "policy.on_opened",
+    "policy.protected_classes",
     "policy.protected_names",
     "policy.max_files",
     "policy.max_bytes",
