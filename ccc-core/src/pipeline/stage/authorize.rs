@@ -25,6 +25,8 @@ pub(in crate::pipeline) async fn authorize(run: &RunContext) -> Result<Repositor
     if !runner.capabilities().isolated && !policy.permits_unisolated(event, permission) {
         return Err(not_isolated(run, runner.name(), permission));
     }
+    let is_isolated = runner.capabilities().isolated;
+    run.record_exceptions(policy.start_exceptions(event, permission, is_isolated));
     check_issue(run).await?;
     let repository = host.repository(run.repo()).await?;
     if repository.archived {
