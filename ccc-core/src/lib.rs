@@ -8,6 +8,8 @@ pub mod credential;
 pub mod egress;
 mod error;
 pub mod event;
+#[cfg(feature = "git")]
+mod file_name;
 pub mod id;
 pub mod intake;
 mod json;

@@ -1,13 +1,25 @@
 //! The operator's trust policy: the rules for starting a run and for publishing its change.
 
+pub(crate) mod applied;
+mod class;
+#[cfg(feature = "git")]
+mod protected;
+#[cfg(feature = "git")]
+mod protection;
+mod weakening;
+
 use serde::{Deserialize, Serialize};
 
 use crate::egress::HostPattern;
 use crate::event::{ActorKind, IssueEvent, Trigger};
 use crate::run::SkipReason;
 use crate::setters::setters;
-use crate::untrusted_text::file_system_name;
 use crate::vcs::{BotIdentity, Permission};
+
+pub use applied::AppliedPolicy;
+pub use class::ProtectedClass;
+#[cfg(feature = "git")]
+pub use protection::Protection;
 
 /// The operator's rules for starting runs and publishing changes. The default rules are strict.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,9 +41,13 @@ pub struct TrustPolicy {
     /// Whether reopening an issue starts a run. The agent then works on the text of the author, and
     /// the account that reopens the issue needs the permission to start runs.
     pub on_reopened: bool,
-    /// Names of files and directories that a change must not touch at any depth of the repository.
-    /// Case is ignored. A file with such a name can make an editor or a CI service execute
-    /// programs, even before the change is reviewed.
+    /// The classes of files that a change must not touch. [`ProtectedClass::Ci`] is protected even
+    /// if this list does not contain it.
+    pub protected_classes: Vec<ProtectedClass>,
+    /// Further names of files and directories that a change must not touch, in addition to the
+    /// protected classes. A name matches at any depth of the repository, and several names with `/`
+    /// between them match a path. A `/` at the start means the root of the repository, and a `*` in
+    /// a name means any characters. Case is ignored.
     pub protected_names: Vec<String>,
     /// Maximum number of files in a change.
     pub max_files: usize,
@@ -62,7 +78,9 @@ setters!(TrustPolicy {
     with_on_opened: on_opened: bool,
     /// Sets whether reopening an issue starts a run.
     with_on_reopened: on_reopened: bool,
-    /// Sets the names of files and directories that a change must not touch.
+    /// Sets the classes of files that a change must not touch.
+    with_protected_classes: protected_classes: impl Into<Vec<ProtectedClass>>,
+    /// Sets further names of files and directories that a change must not touch.
     with_protected_names: protected_names: impl Into<Vec<String>>,
     /// Sets the maximum number of files in a change.
     with_max_files: max_files: usize,
@@ -82,22 +100,6 @@ setters!(TrustPolicy {
 
 impl Default for TrustPolicy {
     fn default() -> Self {
-        let names = [
-            ".github",
-            ".gitattributes",
-            ".gitmodules",
-            ".gitconfig",
-            ".claude",
-            ".mcp.json",
-            ".claude.json",
-            "claude.md",
-            "claude.local.md",
-            ".husky",
-            ".vscode",
-            ".devcontainer",
-            "codeowners",
-            ".ripgreprc",
-        ];
         Self {
             permission: Permission::Write,
             allowed_actors: Vec::new(),
@@ -105,7 +107,8 @@ impl Default for TrustPolicy {
             mention: "@claude".to_owned(),
             on_opened: true,
             on_reopened: false,
-            protected_names: names.map(str::to_owned).to_vec(),
+            protected_classes: ProtectedClass::ALL.to_vec(),
+            protected_names: Vec::new(),
             max_files: 300,
             max_bytes: 10 << 20,
             images: Vec::new(),
@@ -183,24 +186,13 @@ impl TrustPolicy {
         })
     }
 
-    /// Returns whether one of the names in `path` is a protected name. A change must not touch such
-    /// a path. `path` is relative to the repository's root, and `/` separates its names.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use ccc_core::policy::TrustPolicy;
-    ///
-    /// let policy = TrustPolicy::default();
-    /// assert!(policy.protects("packages/web/.github/workflows/release.yml"));
-    /// assert!(!policy.protects("src/main.rs"));
-    /// ```
+    /// Returns the protected classes, with those that are always protected.
     #[must_use]
-    pub fn protects(&self, path: &str) -> bool {
-        path.split('/').any(|part| {
-            let part = file_system_name(part);
-            self.protected_names.iter().any(|name| file_system_name(name) == part)
-        })
+    pub fn effective_classes(&self) -> Vec<ProtectedClass> {
+        let is_protected = |class: &ProtectedClass| {
+            class.is_always_protected() || self.protected_classes.contains(class)
+        };
+        ProtectedClass::ALL.into_iter().filter(is_protected).collect()
     }
 }
 
@@ -247,28 +239,5 @@ mod tests {
             assert_eq!(mentions(text, "@claude"), expected, "{text:?}");
         }
         assert!(!mentions("anything", ""));
-    }
-
-    #[test]
-    fn protected_names_hold_at_any_depth_and_in_any_case() {
-        // spec: X7
-        let policy = TrustPolicy::default();
-        for (path, expected) in [
-            (".github/workflows/ci.yml", true),
-            ("a/.GitHub/x", true),
-            ("CLAUDE.md", true),
-            ("docs/CODEOWNERS", true),
-            (".github./workflows/x.yml", true),
-            (".vscode /tasks.json", true),
-            (".g\u{200c}ithub/x", true),
-            ("CLAUDE.md::$DATA", true),
-            (".gitattributes", true),
-            ("a/b/.gitmodules", true),
-            ("src/github/x.rs", false),
-            (".gitignore", false),
-            ("README.md", false),
-        ] {
-            assert_eq!(policy.protects(path), expected, "{path}");
-        }
     }
 }

@@ -5,12 +5,13 @@ use serde::{Deserialize, Serialize};
 use crate::agent::AgentReport;
 use crate::branch_name::BranchName;
 use crate::id::ObjectId;
+use crate::policy::applied::AppliedPolicy;
 use crate::vcs::PullRequest;
 use crate::{Error, ErrorKind, Result, Stage};
 
 /// The version of the JSON that [`Progress::to_json`] writes. Every change to the fields of a
 /// variant of [`Progress`] requires a new version.
-pub const PROGRESS_VERSION: u32 = 1;
+pub const PROGRESS_VERSION: u32 = 2;
 
 /// The durable progress of a run. Each variant contains all data that the later stages need.
 /// Therefore a run that is resumed after Collect does not start the agent a second time, which
@@ -44,6 +45,9 @@ pub struct AcceptedRun {
     /// The network hosts that the run's programs tried to reach but the egress proxy denied. The
     /// run's comment lists these hosts.
     pub denied_hosts: Vec<String>,
+    /// The policy that is applied to the run; `None` until a worker has started the run.
+    #[serde(deserialize_with = "crate::json::nullable")]
+    pub policy: Option<AppliedPolicy>,
 }
 
 /// The progress of a run whose change is stored as a tree in the run's own git directory.
@@ -60,6 +64,8 @@ pub struct CollectedRun {
     /// The network hosts that the run's programs tried to reach but the egress proxy denied. The
     /// run's comment lists these hosts.
     pub denied_hosts: Vec<String>,
+    /// The policy that was applied to the run.
+    pub policy: AppliedPolicy,
 }
 
 /// The progress of a run whose change is stored as a commit in the run's own git directory.
@@ -79,6 +85,8 @@ pub struct CommittedRun {
     /// The network hosts that the run's programs tried to reach but the egress proxy denied. The
     /// run's comment lists these hosts.
     pub denied_hosts: Vec<String>,
+    /// The policy that was applied to the run.
+    pub policy: AppliedPolicy,
 }
 
 /// The progress of a run whose pull request is open.
@@ -92,6 +100,8 @@ pub struct PublishedRun {
     /// The network hosts that the run's programs tried to reach but the egress proxy denied. The
     /// run's comment lists these hosts.
     pub denied_hosts: Vec<String>,
+    /// The policy that was applied to the run.
+    pub policy: AppliedPolicy,
 }
 
 /// The branch and the commit that a run's change is based on.
@@ -116,7 +126,19 @@ impl Progress {
     /// that the run has completed, and must not be later than [`Stage::Work`].
     #[must_use]
     pub fn accepted(finished: Stage) -> Self {
-        Self::Accepted(AcceptedRun { finished, report: None, denied_hosts: Vec::new() })
+        let run = AcceptedRun { finished, report: None, denied_hosts: Vec::new(), policy: None };
+        Self::Accepted(run)
+    }
+
+    /// Returns the policy that was applied to the run; `None` until a worker has started the run.
+    #[must_use]
+    pub fn policy(&self) -> Option<&AppliedPolicy> {
+        match self {
+            Self::Accepted(run) => run.policy.as_ref(),
+            Self::Collected(run) => Some(&run.policy),
+            Self::Committed(run) => Some(&run.policy),
+            Self::Published(run) => Some(&run.policy),
+        }
     }
 
     /// Returns the last stage that the run has completed.
@@ -130,7 +152,7 @@ impl Progress {
         }
     }
 
-    /// Returns the JSON that a run store persists: `{"version": 1, "progress": {…}}`.
+    /// Returns the JSON that a run store persists: `{"version": 2, "progress": {…}}`.
     ///
     /// # Errors
     /// None in practice, because every field can be written as JSON.

@@ -67,18 +67,6 @@ pub fn truncate(text: &str, max: usize) -> String {
     format!("{}{MARK}", &text[..end])
 }
 
-/// Returns a form of `name` for comparisons: `name` in lower case, without the code points that
-/// HFS+ ignores and without the parts that NTFS ignores. NTFS ignores a `:` with the text after it,
-/// and dots and spaces at the end. File systems can treat names with the same form as one file.
-#[must_use]
-pub fn file_system_name(name: &str) -> String {
-    let ignored = |c: char| matches!(c, '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}' | '\u{feff}');
-    let plain: String =
-        name.chars().filter(|c| !ignored(*c)).flat_map(char::to_lowercase).collect();
-    let stem = plain.split(':').next().unwrap_or_default();
-    stem.trim_end_matches(['.', ' ']).to_owned()
-}
-
 /// Returns `text` as one line of at most `max_chars` characters. Each sequence of white space, line
 /// breaks and invisible characters becomes one space. If the line is too long, it is cut and ends
 /// with `…`.

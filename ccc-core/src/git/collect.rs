@@ -4,6 +4,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use super::diff_index::{NO_OBJECT, Record, malformed};
 use super::inspect::{Finding, inspect};
+use super::names::check_names;
 use super::{ChangeSet, HostGit, Refusal};
 use crate::observe::Redactor;
 use crate::policy::TrustPolicy;
@@ -155,22 +156,10 @@ fn paths_of(records: &[Record]) -> impl Iterator<Item = &Vec<u8>> {
 /// Checks the rules that depend only on the paths and the file modes in `records`. Returns a
 /// refusal for the first violated rule.
 fn check_records(records: &[Record], policy: &TrustPolicy, redactor: &Redactor) -> Option<Refusal> {
-    let matching = |test: &dyn Fn(&Record) -> bool| -> Vec<&Vec<u8>> {
-        records.iter().filter(|r| test(r)).map(|r| &r.path).collect()
-    };
-    let refuse = |reason: &str, test: &dyn Fn(&Record) -> bool| {
-        let paths = matching(test);
-        (!paths.is_empty()).then(|| Refusal::new(reason, paths, redactor))
-    };
-    refuse("the agent added or changed a submodule", &|r| r.new_mode == "160000")
-        .or_else(|| {
-            refuse("the agent's changes contain file names that are not printable UTF-8", &|r| {
-                std::str::from_utf8(&r.path).map_or(true, |path| path.chars().any(char::is_control))
-            })
-        })
-        .or_else(|| {
-            refuse("the agent changed protected files that configure tools or reviews", &|r| {
-                policy.protects(&String::from_utf8_lossy(&r.path))
-            })
-        })
+    let submodules: Vec<&Vec<u8>> =
+        records.iter().filter(|r| r.new_mode == "160000").map(|r| &r.path).collect();
+    if !submodules.is_empty() {
+        return Some(Refusal::new("the agent added or changed a submodule", submodules, redactor));
+    }
+    check_names(records, policy, redactor)
 }

@@ -9,8 +9,8 @@ use rustix::fs::{Access, AtFlags, CWD, accessat};
 
 use super::unusable;
 use crate::Result;
+use crate::file_name::is_dot_git;
 use crate::remove_tree::remove_tree_now;
-use crate::untrusted_text::file_system_name;
 
 /// Maximum number of paths in a finding. The inspection stops at this number, because a refusal
 /// shows only the first few paths.
@@ -126,38 +126,4 @@ pub(super) fn inspect(workspace: &Path, max_entries: u64) -> Result<Option<Findi
 fn is_inaccessible(error: &std::io::Error) -> bool {
     use std::io::ErrorKind;
     matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::InvalidFilename)
-}
-
-/// Returns whether a file system can treat `name` as `.git`. Such names include `.GIT`, the short
-/// name `git~1` of NTFS, names with trailing dots, trailing spaces or an NTFS stream, and names
-/// with code points that HFS+ ignores.
-pub(super) fn is_dot_git(name: &[u8]) -> bool {
-    let name = file_system_name(&String::from_utf8_lossy(name));
-    matches!(name.as_str(), ".git" | "git~1")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_name_that_means_dot_git_is_known() {
-        // spec: X6a
-        for (name, expected) in [
-            (".git", true),
-            (".GIT", true),
-            (".Git ", true),
-            (".git...", true),
-            ("git~1", true),
-            ("GIT~1", true),
-            (".git::$INDEX_ALLOCATION", true),
-            (".g\u{200c}it", true),
-            (".gitignore", false),
-            ("git", false),
-            ("x.git", false),
-            (".github", false),
-        ] {
-            assert_eq!(is_dot_git(name.as_bytes()), expected, "{name:?}");
-        }
-    }
 }

@@ -27,6 +27,7 @@ mod diff_index;
 mod failure;
 mod inspect;
 mod mirror;
+mod names;
 mod push;
 mod symlink;
 mod version;

@@ -1,6 +1,6 @@
 //! The check for symlinks that leave the repository's tree (spec: X6c).
 
-use super::inspect::is_dot_git;
+use crate::file_name::is_dot_git;
 
 /// Returns whether a symlink at `path` to `target` leaves the repository's tree or points into a
 /// `.git` directory.

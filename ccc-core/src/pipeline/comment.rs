@@ -23,6 +23,8 @@ pub(super) struct CommentData {
     /// The name of the run's branch; `None` until the run has chosen the name. The name does not
     /// show whether the run has pushed the branch.
     pub(super) branch: Option<BranchName>,
+    /// The weakened rules of the policy without which the run would have been refused.
+    pub(super) exceptions: Vec<String>,
     /// The agent's changes as a patch, if the run could not publish them.
     pub(super) patch: Option<String>,
 }
@@ -37,7 +39,12 @@ impl From<&Progress> for CommentData {
                 (Some(run.report), run.denied_hosts, Some(run.pull_request.head))
             }
         };
-        Self { report, denied_hosts, branch, patch: None }
+        // An accepted run starts again with Authorize, which finds its exceptions again.
+        let exceptions = match progress {
+            Progress::Accepted(_) => Vec::new(),
+            later => later.policy().map(|policy| policy.exceptions.clone()).unwrap_or_default(),
+        };
+        Self { report, denied_hosts, branch, exceptions, patch: None }
     }
 }
 
@@ -100,6 +107,7 @@ pub(super) fn ended(run: RunId, agent: &str, outcome: &Outcome, data: &CommentDa
         body.push_str(&cost_and_denials(report));
     }
     body.push_str(&denied_hosts(&data.denied_hosts));
+    body.push_str(&exceptions(&data.exceptions));
     format!("{}\n\n{}", truncate(&body, MAX_BODY), signature(run, agent))
 }
 
@@ -182,6 +190,20 @@ pub(super) fn denied_hosts(places: &[String]) -> String {
         "\n\nAn egress proxy denied the run's programs access to these hosts: {}.",
         shown.join(", ")
     )
+}
+
+/// Returns a list of the weakened rules without which the run would have been refused, or an empty
+/// text if there are none (spec: X17c).
+pub(super) fn exceptions(lines: &[String]) -> String {
+    if lines.is_empty() {
+        return String::new();
+    }
+    let mut text =
+        "\n\nWeakened rules of the operator's policy that applied to this run:\n".to_owned();
+    for line in lines.iter().take(20) {
+        text.push_str(&format!("\n- {}", markdown_escape(&one_line(line, 1_000))));
+    }
+    text
 }
 
 #[cfg(test)]

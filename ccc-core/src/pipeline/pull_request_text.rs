@@ -2,7 +2,7 @@
 //! does not (spec: X13).
 
 use super::comment::{
-    CommentData, MAX_AGENT_TEXT, MAX_BODY, cost_and_denials, denied_hosts, signature,
+    CommentData, MAX_AGENT_TEXT, MAX_BODY, cost_and_denials, denied_hosts, exceptions, signature,
 };
 use crate::RunId;
 use crate::event::IssueEvent;
@@ -14,8 +14,8 @@ pub(super) fn title(event: &IssueEvent) -> String {
     format!("Solve #{}: {}", event.issue.number, deactivate_references(&title))
 }
 
-/// Returns the description of the pull request of `run`: the agent's summary, the cost, and the
-/// denied tools and hosts.
+/// Returns the description of the pull request of `run`: the agent's summary, the cost, the
+/// denied tools and hosts, and the weakened rules of the policy.
 pub(super) fn body(run: RunId, event: &IssueEvent, agent: &str, data: &CommentData) -> String {
     let number = event.issue.number;
     let report = data.report.as_ref();
@@ -27,9 +27,10 @@ pub(super) fn body(run: RunId, event: &IssueEvent, agent: &str, data: &CommentDa
     };
     let cost_and_denials = report.map(cost_and_denials).unwrap_or_default();
     let denied = denied_hosts(&data.denied_hosts);
+    let exceptions = exceptions(&data.exceptions);
     let text = truncate(&format!("Closes #{number}.\n\n{said}"), MAX_BODY);
     format!(
-        "{text}{cost_and_denials}{denied}\n\nAn AI agent wrote this change: review it as you \
+        "{text}{cost_and_denials}{denied}{exceptions}\n\nAn AI agent wrote this change: review it as you \
          review a change by an unknown author.\n\n{}",
         signature(run, agent)
     )

@@ -14,6 +14,7 @@ use super::parts::Parts;
 use super::run_tokens::RunTokens;
 use crate::event::{IssueEvent, RepoRef};
 use crate::observe::{Event, EventKind, Redactor};
+use crate::policy::AppliedPolicy;
 use crate::progress::{AcceptedRun, Progress};
 use crate::run::{ActorCheck, RunRecord};
 use crate::run_store::Claim;
@@ -41,6 +42,7 @@ struct State {
     stage: Stage,
     progress: Progress,
     comment: CommentData,
+    policy: AppliedPolicy,
 }
 
 impl RunContext {
@@ -74,7 +76,13 @@ impl RunContext {
         journal: Option<Journal>,
     ) -> Self {
         let comment = CommentData::from(&progress);
-        let state = Mutex::new(State { stage: progress.stage(), progress, comment });
+        // A run that has passed Collect continues under the policy that was applied to its change.
+        let policy = match &progress {
+            Progress::Accepted(_) => None,
+            later => later.policy().cloned(),
+        };
+        let policy = policy.unwrap_or_else(|| AppliedPolicy::from(&parts.policy));
+        let state = Mutex::new(State { stage: progress.stage(), progress, comment, policy });
         let tokens = RunTokens::new(Arc::clone(&parts.host));
         let redactor = Redactor::default();
         let is_permitted = AtomicBool::new(false);
@@ -118,7 +126,22 @@ impl RunContext {
     pub(super) fn accepted(&self) -> Progress {
         let state = self.state();
         let CommentData { report, denied_hosts, .. } = state.comment.clone();
-        Progress::Accepted(AcceptedRun { finished: state.stage, report, denied_hosts })
+        let policy = Some(state.policy.clone());
+        Progress::Accepted(AcceptedRun { finished: state.stage, report, denied_hosts, policy })
+    }
+
+    /// Returns the policy that is applied to the run, with the exceptions that are known so far.
+    pub(super) fn policy(&self) -> AppliedPolicy {
+        self.state().policy.clone()
+    }
+
+    /// Records the weakened rules without which the run would have been refused. The run's record,
+    /// its comment and its pull request contain them (spec: X17c).
+    pub(super) fn record_exceptions(&self, exceptions: Vec<String>) {
+        let exceptions = exceptions.iter().map(|line| self.redactor.clean(line));
+        let mut state = self.state();
+        state.policy.exceptions.extend(exceptions);
+        state.comment.exceptions = state.policy.exceptions.clone();
     }
 
     /// Returns the details that the run's comment and pull request show in addition to the outcome.
@@ -175,6 +198,7 @@ impl RunContext {
     /// ended: if the store returned an error, the run has not ended.
     pub(super) async fn finish(&self, outcome: &Outcome) -> bool {
         let Some(journal) = &self.journal else { return true };
+        self.persist_policy(journal).await;
         let finished = journal.finish(outcome).await;
         if let Err(error) = &finished {
             self.emit_note(format!(
@@ -182,6 +206,19 @@ impl RunContext {
             ));
         }
         finished.is_ok()
+    }
+
+    /// Persists the policy of a run that ended before its first checkpoint, for example because the
+    /// policy refused the run in Authorize. Later checkpoints contain the policy anyway.
+    async fn persist_policy(&self, journal: &Journal) {
+        let (progress, policy) = (self.progress(), self.policy());
+        let Progress::Accepted(run @ AcceptedRun { policy: None, .. }) = progress else { return };
+        let with_policy = Progress::Accepted(AcceptedRun { policy: Some(policy), ..run });
+        if let Err(error) = journal.checkpoint(&with_policy).await {
+            self.emit_note(format!(
+                "the run's record does not contain the policy that was applied to the run: {error}"
+            ));
+        }
     }
 
     /// Returns whether the run is in a run store, so that another worker can continue it.

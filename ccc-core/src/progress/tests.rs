@@ -1,5 +1,7 @@
 use super::*;
 use crate::agent::{ModelUsage, Verdict};
+use crate::policy::{ProtectedClass, TrustPolicy};
+use crate::vcs::Permission;
 use std::path::PathBuf;
 
 fn report() -> AgentReport {
@@ -18,6 +20,17 @@ fn report() -> AgentReport {
     report
 }
 
+fn policy() -> AppliedPolicy {
+    let policy = TrustPolicy::default()
+        .with_permission(Permission::Triage)
+        .with_protected_classes([ProtectedClass::Agents])
+        .with_protected_names(["Makefile".to_owned()]);
+    let mut policy = AppliedPolicy::from(&policy);
+    policy.weakenings = vec!["a weakened rule".to_owned()];
+    policy.exceptions = vec!["an exception".to_owned()];
+    policy
+}
+
 fn base() -> Base {
     Base { branch: "main".to_owned(), commit: ObjectId::new("a".repeat(40)).unwrap() }
 }
@@ -32,6 +45,7 @@ fn variants() -> [(&'static str, Progress); 5] {
         tree: Some(tree.clone()),
         report: report(),
         denied_hosts: denied_hosts.clone(),
+        policy: policy(),
     };
     [
         (
@@ -40,6 +54,7 @@ fn variants() -> [(&'static str, Progress); 5] {
                 finished: Stage::Work,
                 report: Some(report()),
                 denied_hosts: denied_hosts.clone(),
+                policy: Some(policy()),
             }),
         ),
         ("collected", Progress::Collected(collected.clone())),
@@ -53,6 +68,7 @@ fn variants() -> [(&'static str, Progress); 5] {
                 branch: branch.clone(),
                 report: report(),
                 denied_hosts: denied_hosts.clone(),
+                policy: policy(),
             }),
         ),
         (
@@ -65,6 +81,7 @@ fn variants() -> [(&'static str, Progress); 5] {
                 },
                 report: report(),
                 denied_hosts,
+                policy: policy(),
             }),
         ),
     ]
@@ -123,7 +140,8 @@ fn check(name: &str, change: &dyn Fn(&mut serde_json::Value), expected: &str) {
 #[test]
 fn unreadable_progress_is_corrupt_and_the_message_names_the_problem() {
     // spec: Q3d
-    check("published", &|json| json["version"] = 2.into(), "version 2");
+    check("published", &|json| json["version"] = 3.into(), "version 3");
+    check("published", &|json| json["version"] = 1.into(), "version 1");
     check("accepted", &|json| json["version"] = 0.into(), "version 0");
     check("accepted", &|json| json["version"] = "1".into(), "expected u32");
     check("accepted", &|json| drop(json.as_object_mut().unwrap().remove("version")), "`version`");

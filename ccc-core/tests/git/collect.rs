@@ -430,7 +430,8 @@ async fn many_files_are_counted_fast() {
 #[tokio::test]
 async fn files_that_make_programs_run_are_refused() {
     // spec: X7
-    let why = "configure tools or reviews";
+    let (ci, agents) = ("configure continuous integration", "configure AI agents");
+    let (why, editors) = ("configure git or approvals", "configure editors");
     let entries: &[Entry] = &[
         ("100644", ".github/workflows/ci.yml", b"on: push\n"),
         ("100644", "sub/CODEOWNERS", b"* @o\n"),
@@ -440,18 +441,21 @@ async fn files_that_make_programs_run_are_refused() {
     check_default(
         entries,
         &[
-            ("echo x >> .github/workflows/ci.yml", Refused(why, &[".github/workflows/ci.yml"])),
-            ("rm -r .github", Refused(why, &[".github/workflows/ci.yml"])),
-            ("chmod +x .github/workflows/ci.yml", Refused(why, &[".github/workflows/ci.yml"])),
-            ("mv .github gh", Refused(why, &[".github/workflows/ci.yml"])),
+            ("echo x >> .github/workflows/ci.yml", Refused(ci, &[".github/workflows/ci.yml"])),
+            ("rm -r .github", Refused(ci, &[".github/workflows/ci.yml"])),
+            ("chmod +x .github/workflows/ci.yml", Refused(ci, &[".github/workflows/ci.yml"])),
+            ("mv .github gh", Refused(ci, &[".github/workflows/ci.yml"])),
             ("rm sub/CODEOWNERS", Refused(why, &["sub/CODEOWNERS"])),
             ("rm .gitattributes", Refused(why, &[".gitattributes"])),
             ("rm .gitattributes; ln -s a .gitattributes", Refused(why, &[".gitattributes"])),
-            ("mkdir -p a1/.GitHub/b; echo x > a1/.GitHub/b/c", Refused(why, &["a1/.GitHub/b/c"])),
-            ("mkdir -p x/y; echo x > x/y/claude.MD", Refused(why, &["x/y/claude.MD"])),
-            ("ln -s a .vscode", Refused(why, &[".vscode"])),
+            ("mkdir -p a1/.GitHub/b; echo x > a1/.GitHub/b/c", Refused(ci, &["a1/.GitHub/b/c"])),
+            ("mkdir -p x/y; echo x > x/y/claude.MD", Refused(agents, &["x/y/claude.MD"])),
+            ("ln -s a .vscode", Refused(editors, &[".vscode"])),
             ("echo x > .gitmodules; echo x > b", Refused(why, &[".gitmodules"])),
-            ("mkdir .husky; echo x > .husky/pre-commit", Refused(why, &[".husky/pre-commit"])),
+            (
+                "mkdir .husky; echo x > .husky/pre-commit",
+                Refused("configure git hooks", &[".husky/pre-commit"]),
+            ),
             (
                 "echo x > github; mkdir .githubx; echo x > .githubx/a",
                 Changes(&[('A', ".githubx/a"), ('A', "github")]),
@@ -459,13 +463,62 @@ async fn files_that_make_programs_run_are_refused() {
         ],
     )
     .await;
-    let policy = TrustPolicy::default().with_protected_names(["Makefile".to_owned()]);
+    let policy = TrustPolicy::default()
+        .with_protected_classes([])
+        .with_protected_names(["Makefile".to_owned()]);
     let redactor = Redactor::default();
+    let named = "files whose names the operator protects";
     let cases = [
-        ("mkdir s; echo x > s/MAKEFILE", Refused(why, &["s/MAKEFILE"])),
+        ("mkdir s; echo x > s/MAKEFILE", Refused(named, &["s/MAKEFILE"])),
         ("echo x > .vscode", Changes(&[('A', ".vscode")])),
+        ("mkdir .github; echo x > .github/ccc.toml", Refused(ci, &[".github/ccc.toml"])),
     ];
     check(TREE, &cases, &policy, &redactor).await;
+}
+
+#[tokio::test]
+async fn other_spellings_of_protected_names_are_refused() {
+    // spec: X7, X17a
+    let (ci, agents) = ("configure continuous integration", "configure AI agents");
+    check_default(
+        TREE,
+        &[
+            ("mkdir GITHUB~1; echo x > GITHUB~1/a", Refused(ci, &["GITHUB~1/a"])),
+            (
+                "mkdir GI3B0D~1; echo x > GI3B0D~1/a",
+                Refused("nested git repository", &["GI3B0D~1"]),
+            ),
+            ("echo x > GITLAB~1.YML", Refused(ci, &["GITLAB~1.YML"])),
+            ("echo x > CLAUDE~1.MD", Refused(agents, &["CLAUDE~1.MD"])),
+            ("mkdir '.github.'; echo x > .github./a", Refused(ci, &[".github./a"])),
+            ("echo x > .gıtlab-ci.yml", Refused(ci, &[".g\\u{131}tlab-ci.yml"])),
+            ("echo x > '.github\\a'", Refused(ci, &[".github\\\\a"])),
+            ("ln -s docs .config", Refused("configure git hooks", &[".config"])),
+            ("echo x > a~1.txt; echo x > git-1", Changes(&[('A', "a~1.txt"), ('A', "git-1")])),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn deceptive_names_are_refused() {
+    // spec: X17b
+    check_default(
+        TREE,
+        &[
+            (
+                "echo x > \"$(printf 'a\\342\\200\\256txt.sh')\"",
+                Refused("the order of the displayed text", &["a\\u{202e}txt.sh"]),
+            ),
+            (
+                "mkdir \"$(printf 'a\\342\\200\\213')\"; echo x > \"$(printf 'a\\342\\200\\213')/b\"",
+                Refused("not displayed", &["a\\u{200b}/b"]),
+            ),
+            ("echo x > 'a '", Refused("white space", &["a "])),
+            ("echo x > 'a b'; echo x > ünï.md", Changes(&[('A', "a b"), ('A', "ünï.md")])),
+        ],
+    )
+    .await;
 }
 
 #[tokio::test]

@@ -164,7 +164,8 @@ impl Config {
     }
 
     /// Returns the warnings about this configuration, each in one line: environment variables that
-    /// look like settings but are not settings, and rules of the model proxy that are turned off.
+    /// look like settings but are not settings, rules of the model proxy that are turned off, and
+    /// weakened parts of the policy.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         let without = self.model.dangerously_without.iter().map(|rule| {
@@ -173,7 +174,8 @@ impl Config {
                  model.dangerously_without turns this rule off"
             )
         });
-        self.unknown_variables.iter().cloned().chain(without).collect()
+        let policy = self.policy.weakenings();
+        self.unknown_variables.iter().cloned().chain(without).chain(policy).collect()
     }
 
     /// Returns the configured data directory. The default is the directory `ccc` in the user's

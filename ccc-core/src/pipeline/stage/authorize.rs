@@ -24,6 +24,8 @@ pub(in crate::pipeline) async fn authorize(run: &RunContext) -> Result<Repositor
         return Err(Halt::skipped(SkipReason::NotPermitted));
     }
     run.permit();
+    let is_isolated = run.parts.runner.capabilities().isolated;
+    run.record_exceptions(policy.start_exceptions(event, permission, is_isolated));
     check_issue(run).await?;
     let repository = host.repository(run.repo()).await?;
     if repository.archived {

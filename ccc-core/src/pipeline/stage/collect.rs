@@ -17,12 +17,17 @@ pub(in crate::pipeline) async fn collect(
 ) -> Result<CollectedRun, Halt> {
     let tree = match read_changes(run, &base.commit).await? {
         Collected::Nothing => None,
-        Collected::Changes(changes) => Some(changes.tree),
+        Collected::Changes(set) => {
+            let paths = set.changes.iter().map(|change| change.path.as_str());
+            run.record_exceptions(run.parts.policy.permitted_changes(paths));
+            Some(set.tree)
+        }
         Collected::Refused(refusal) => {
             return Err(Halt::refused(Stage::Collect, refusal.reason, refusal.paths));
         }
     };
-    Ok(CollectedRun { base, tree, report, denied_hosts: run.comment_data().denied_hosts })
+    let denied_hosts = run.comment_data().denied_hosts;
+    Ok(CollectedRun { base, tree, report, denied_hosts, policy: run.policy() })
 }
 
 /// Returns the outcome of a run whose agent changed nothing. The agent's final message is the

@@ -14,12 +14,12 @@ pub(in crate::pipeline) async fn commit(
     collected: CollectedRun,
     tree: ObjectId,
 ) -> Result<CommittedRun, Halt> {
-    let CollectedRun { base, report, denied_hosts, .. } = collected;
+    let CollectedRun { base, report, denied_hosts, policy, .. } = collected;
     let author = run.parts.host.bot_identity().await?;
     let agent = run.parts.agent.name();
     let info = CommitInfo::for_run(run.id, &run.event, agent, author, run.accepted_at);
     let commit = run.parts.git.commit(run.id, &base.commit, &tree, &info).await?;
     let branch = BranchName::for_run(run.event.issue.number, run.id)?;
     run.update_comment_data(|comment| comment.branch = Some(branch.clone()));
-    Ok(CommittedRun { base, tree, commit, branch, report, denied_hosts })
+    Ok(CommittedRun { base, tree, commit, branch, report, denied_hosts, policy })
 }

@@ -26,8 +26,8 @@ pub(in crate::pipeline) async fn publish(
             "cannot revoke the run's write token, which can stay valid until it expires: {error}"
         ));
     }
-    let CommittedRun { report, denied_hosts, .. } = committed.clone();
-    Ok(PublishedRun { pull_request: published?, report, denied_hosts })
+    let CommittedRun { report, denied_hosts, policy, .. } = committed.clone();
+    Ok(PublishedRun { pull_request: published?, report, denied_hosts, policy })
 }
 
 /// Returns the outcome of a run whose pull request is open.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use ccc_core::git::HostGit;
 use ccc_core::pipeline::Limits;
+use ccc_core::policy::AppliedPolicy;
 use ccc_core::{ContainerRunner, Result};
 use ccc_runner::Finding;
 use clap::Args;
@@ -53,6 +54,11 @@ pub(super) async fn run(args: &DoctorArgs) -> Result<bool> {
     let mut limits = Limits::default();
     let limits = config.runner.limit(&mut limits).and_then(|()| config.agent.limit(&mut limits));
     findings.push(judged(limits, "the configured limits are valid".to_owned()));
+    // The weakened parts of the policy are among the warnings above.
+    findings.push((
+        Finding::Good,
+        format!("policy: {}", AppliedPolicy::from(&config.policy).summary()),
+    ));
     findings.push(match config.model.credential() {
         Ok(Some(_)) => {
             let line = "a credential for the model's API is configured; this command did not test the credential \

@@ -81,6 +81,7 @@ pub(super) fn value_of(key: &str, text: String) -> Value {
                 | "allowed_actors"
                 | "on_opened"
                 | "on_reopened"
+                | "protected_classes"
                 | "protected_names"
                 | "max_files"
                 | "max_bytes"

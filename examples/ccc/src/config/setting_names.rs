@@ -64,6 +64,7 @@ pub(super) const KEYS: &[&str] = &[
     "policy.mention",
     "policy.on_opened",
     "policy.on_reopened",
+    "policy.protected_classes",
     "policy.protected_names",
     "policy.max_files",
     "policy.max_bytes",

@@ -87,3 +87,20 @@ fn secrets_come_from_the_environment_or_files() {
     let unreadable = config.github.private_key().unwrap_err().to_string();
     assert!(unreadable.contains("/nowhere"), "{unreadable}");
 }
+
+#[test]
+fn each_unprotected_class_is_a_warning() {
+    // spec: X17d
+    for (classes, expected) in [
+        ("['ci', 'agents', 'editors', 'hooks', 'tools', 'ownership']", 0),
+        ("['agents', 'editors', 'hooks', 'tools', 'ownership']", 0),
+        ("['agents']", 4),
+        ("[]", 5),
+    ] {
+        let config = load("", &[("CCC_POLICY__PROTECTED_CLASSES", classes)]).unwrap();
+        assert_eq!(config.warnings().len(), expected, "{classes}: {:?}", config.warnings());
+        assert!(config.policy.protects(".github/ccc.toml"), "{classes}");
+    }
+    let error = load("[policy]\nprotected_classes = ['agent']", &[]).unwrap_err().to_string();
+    assert!(error.contains("unknown variant `agent`"), "{error}");
+}

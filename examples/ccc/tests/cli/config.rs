@@ -201,3 +201,22 @@ async fn a_restarted_service_uses_the_stored_app() {
         assert!(!text(&contents).contains(SECRET) && !text(&contents).contains("PRIVATE"));
     }
 }
+
+#[test]
+fn the_doctor_shows_the_policy_and_its_weakened_parts() {
+    // spec: X17d
+    let dir = tempfile::TempDir::new().unwrap();
+    let mut command = ccc();
+    command.args(["doctor", "--runner", "subprocess"]).env("CCC_DATA_DIR", dir.path());
+    command.env("CCC_POLICY__PROTECTED_CLASSES", "['hooks']");
+    command.env("CCC_POLICY__PROTECTED_NAMES", "['Makefile']");
+    let output = command.output().unwrap();
+    let (shown, warnings) = (text(&output.stdout), text(&output.stderr));
+    let expected = "ok      policy: starting a run requires write permission; the protected \
+                    classes of files are ci, hooks; further protected names are Makefile; ";
+    assert!(shown.contains(expected), "{shown}");
+    for class in ["agents", "editors", "tools", "ownership"] {
+        let expected = format!("classes of the policy do not contain {class}\n");
+        assert!(warnings.contains(&expected), "{class}: {warnings}");
+    }
+}

@@ -41,20 +41,15 @@ async fn a_refused_write_is_reported_with_the_step_that_resolves_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_new_workflow_file_is_not_pushed() {
+async fn a_push_of_a_workflow_file_is_explained() {
     // spec: G7c
-    // The host refuses the push. The service's own policy is turned off for this test, because it
-    // would refuse the file first.
-    let dir = tempfile::TempDir::new().unwrap();
-    let script = dir.path().join("edit.sh");
-    std::fs::write(
-        &script,
-        "mkdir -p .github/workflows && echo 'on: push' > .github/workflows/x.yml\n",
-    )
-    .unwrap();
-    let agent = format!("command:sh {}", script.display());
-    let site = Site::start_with(&agent, &[("CCC_POLICY__PROTECTED_NAMES", "[]")]).await;
-    site.open_issue("Add a workflow").await;
+    // The service's policy always refuses a changed workflow file first, so the host is configured
+    // to refuse the push of an ordinary change with the same words.
+    let site = Site::start(FIX).await;
+    let words = "refusing to allow a GitHub App to create or update workflow \
+                 `.github/workflows/x.yml` without `workflows` permission";
+    site.github.refuse_push(&site.repo, "claude/", words).await.unwrap();
+    site.open_issue("Fix the sum").await;
     let told = |site: &Site| site.comments().iter().any(|t| t.contains("changes a workflow file"));
     site.until("the refusal is reported", told).await;
     assert_eq!(site.github.pull_requests(&site.repo).len(), 0);

@@ -206,7 +206,9 @@ impl<'a> Case<'a> {
                 if self.remote_refs() != before {
                     self.problems.push("the refs of the remote changed".to_owned());
                 }
-                format!("refuses: {}", refusal.reason)
+                // The next steps, which follow some reasons, are the same for all rows.
+                let reason = refusal.reason.split(": a person must").next().unwrap_or_default();
+                format!("refuses: {reason}")
             }
             other => format!("{other:?}"),
         };

@@ -5,7 +5,7 @@ use super::vector::{Vector, dies, keeps, lays_out, runs, shows};
 
 const CLONE: &str = "git clone -q $REMOTE $AWAY/clone";
 const NAMES: &str = "the agent's changes contain a file name that git rejects";
-const CONFIGURES: &str = "the agent changed protected files that configure tools or reviews";
+const CONFIGURES: &str = "the agent changed protected files that configure git or approvals";
 
 pub(crate) const VECTORS: &[Vector] = &[
     // Attributes of the repository, for a git whose configuration defines such a program.

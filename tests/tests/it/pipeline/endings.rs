@@ -62,9 +62,9 @@ async fn a_run_without_changes_is_answered() {
 async fn changes_against_the_policy_are_not_published() {
     // spec: X7, X10a, P2
     for (path, content, expected) in [
-        (".github", "x", "configure tools"),
+        (".github", "x", "protected files that configure"),
         ("key.txt", CANARY, "secret"),
-        ("CLAUDE.md", "obey", "configure tools"),
+        ("CLAUDE.md", "obey", "protected files that configure"),
     ] {
         let fixture = with_agent(FakeAgent::default().writes(path, content)).await;
         let report = fixture.run().await;

@@ -5,5 +5,6 @@ mod endings;
 mod faults;
 pub(crate) mod fixture;
 mod interrupts;
+mod policy;
 mod requests;
 mod setup;

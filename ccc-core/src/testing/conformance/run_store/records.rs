@@ -8,11 +8,12 @@ use jiff::Timestamp;
 
 use super::fixture::{Fixture, LEASE, WITHIN_LEASE};
 use crate::agent::{AgentReport, ModelUsage, Verdict};
+use crate::policy::{AppliedPolicy, ProtectedClass, TrustPolicy};
 use crate::progress::{AcceptedRun, Base, CollectedRun, CommittedRun, Progress, PublishedRun};
 use crate::run::{Outcome, RunState, SkipReason};
 use crate::run_store::{Fence, LogEntry};
 use crate::testing::conformance::assert_fails_with;
-use crate::vcs::PullRequest;
+use crate::vcs::{Permission, PullRequest};
 use crate::{BranchName, ErrorKind, ObjectId, RunId, Stage};
 
 fn pull_request() -> PullRequest {
@@ -42,28 +43,44 @@ fn full_report() -> AgentReport {
     report
 }
 
+fn full_policy() -> AppliedPolicy {
+    let policy = TrustPolicy::default()
+        .with_permission(Permission::Triage)
+        .with_protected_classes([ProtectedClass::Agents])
+        .with_protected_names(["Makefile".to_owned()])
+        .with_max_files(7)
+        .with_max_bytes(u64::from(u32::MAX) + 1);
+    let mut policy = AppliedPolicy::from(&policy);
+    policy.exceptions = vec!["an exception".to_owned()];
+    policy
+}
+
 /// Returns one value of each variant of [`Progress`]. All fields differ from their default
 /// values. Therefore, a case fails if the store does not store one of the fields.
 fn every_progress() -> [Progress; 4] {
     let base = Base { branch: "main".to_owned(), commit: ObjectId::new("a".repeat(40)).unwrap() };
     let (tree, denied_hosts) =
         (ObjectId::new("b".repeat(64)).unwrap(), vec!["evil.example:443".to_owned()]);
+    let policy = full_policy();
     [
         Progress::Accepted(AcceptedRun {
             finished: Stage::Work,
             report: Some(full_report()),
             denied_hosts: denied_hosts.clone(),
+            policy: Some(policy.clone()),
         }),
         Progress::Collected(CollectedRun {
             base: base.clone(),
             tree: Some(tree.clone()),
             report: full_report(),
             denied_hosts: denied_hosts.clone(),
+            policy: policy.clone(),
         }),
         Progress::Published(PublishedRun {
             pull_request: pull_request(),
             report: full_report(),
             denied_hosts: denied_hosts.clone(),
+            policy: policy.clone(),
         }),
         Progress::Committed(CommittedRun {
             base,
@@ -72,6 +89,7 @@ fn every_progress() -> [Progress; 4] {
             branch: pull_request().head,
             report: full_report(),
             denied_hosts,
+            policy,
         }),
     ]
 }

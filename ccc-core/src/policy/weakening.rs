@@ -1,0 +1,229 @@
+//! The weakened parts of a policy in words.
+
+use super::TrustPolicy;
+use super::applied::AppliedPolicy;
+use super::class::ProtectedClass;
+use crate::event::IssueEvent;
+use crate::vcs::Permission;
+
+impl From<&TrustPolicy> for AppliedPolicy {
+    fn from(policy: &TrustPolicy) -> Self {
+        Self {
+            permission: policy.permission,
+            protected_classes: policy.effective_classes(),
+            protected_names: policy.protected_names.clone(),
+            max_files: policy.max_files,
+            max_bytes: policy.max_bytes,
+            weakenings: policy.weakenings(),
+            exceptions: Vec::new(),
+        }
+    }
+}
+
+impl TrustPolicy {
+    /// Returns the parts of this policy that protect less than the default policy, in words and one
+    /// line for each part. A program should log these lines as warnings when it starts.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ccc_core::policy::{ProtectedClass, TrustPolicy};
+    ///
+    /// assert!(TrustPolicy::default().weakenings().is_empty());
+    ///
+    /// let policy = TrustPolicy::default().with_protected_classes([ProtectedClass::Agents]);
+    /// assert!(policy.weakenings()[0].contains("editors"));
+    /// ```
+    #[must_use]
+    pub fn weakenings(&self) -> Vec<String> {
+        let protected = self.effective_classes();
+        let mut found: Vec<String> = ProtectedClass::ALL
+            .into_iter()
+            .filter(|class| !protected.contains(class))
+            .map(|class| {
+                format!(
+                    "changes to files that configure {} are not refused, because the protected \
+                     classes of the policy do not contain {class}",
+                    class.configures()
+                )
+            })
+            .collect();
+        if self.permission < Permission::Write {
+            found.push(format!(
+                "accounts with {} permission can start runs, because the policy does not require \
+                 write permission",
+                self.permission
+            ));
+        }
+        if self.dangerously_unisolated {
+            found.push(
+                "accounts without write permission can start runs on a runner without isolation, \
+                 because the policy permits it"
+                    .to_owned(),
+            );
+        }
+        if self.images.iter().any(|image| image == "*") {
+            found.push(
+                "a repository can choose every image, because the permitted images of the policy \
+                 contain *"
+                    .to_owned(),
+            );
+        }
+        if !self.agent_hosts.is_empty() {
+            let hosts: Vec<String> = self.agent_hosts.iter().map(ToString::to_string).collect();
+            found.push(format!(
+                "the agent's programs can send the repository's contents to these network hosts: {}",
+                hosts.join(", ")
+            ));
+        }
+        found
+    }
+
+    /// Returns the weakened rules without which the run of `event` would not have started, one line
+    /// for each rule. `permission` is the actor's permission on the repository, and `is_isolated`
+    /// is true if the runner isolates the agent.
+    #[must_use]
+    pub fn start_exceptions(
+        &self,
+        event: &IssueEvent,
+        permission: Permission,
+        is_isolated: bool,
+    ) -> Vec<String> {
+        let login = &event.actor.login;
+        if permission >= Permission::Write {
+            return Vec::new();
+        }
+        if self.allowed_actors.contains(&event.actor.id) {
+            let line = format!(
+                "the operator permits {login} to start runs with {permission} permission on the \
+                 repository"
+            );
+            return vec![line];
+        }
+        let mut found = vec![format!(
+            "the operator permits accounts with {} permission to start runs, and {login} has \
+             {permission} permission",
+            self.permission
+        )];
+        if !is_isolated {
+            found.push(
+                "the operator permits accounts without write permission to start runs on a runner \
+                 without isolation"
+                    .to_owned(),
+            );
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::egress::HostPattern;
+    use crate::event::{Actor, ActorKind, IssueSnapshot, RepoRef, Trigger};
+
+    #[test]
+    fn each_weakened_rule_is_reported_in_words() {
+        // spec: X17d
+        let policy = TrustPolicy::default;
+        let agents = HostPattern::try_from("*.example.org".to_owned()).unwrap();
+        for (policy, expected) in [
+            (policy(), vec![]),
+            (policy().with_protected_classes(&ProtectedClass::ALL[1..]), vec![]),
+            (
+                policy().with_protected_classes(&ProtectedClass::ALL[..4]),
+                vec!["package managers", "git or approvals"],
+            ),
+            (policy().with_permission(Permission::Triage), vec!["accounts with triage permission"]),
+            (policy().with_permission(Permission::Admin), vec![]),
+            (policy().dangerously_unisolated(true), vec!["without isolation"]),
+            (policy().with_images(["ghcr.io/octo/*".to_owned()]), vec![]),
+            (policy().with_images(["*".to_owned()]), vec!["every image"]),
+            (policy().with_agent_hosts([agents]), vec!["*.example.org"]),
+            (
+                policy().with_permission(Permission::None).dangerously_unisolated(true),
+                vec!["accounts with no permission", "without isolation"],
+            ),
+        ] {
+            let found = policy.weakenings();
+            assert_eq!(found.len(), expected.len(), "{found:?}");
+            for (line, part) in found.iter().zip(expected) {
+                assert!(line.contains(part) && !line.contains('\n'), "{line}");
+            }
+            assert_eq!(AppliedPolicy::from(&policy).weakenings, found);
+        }
+    }
+
+    #[test]
+    fn a_run_that_only_a_weakened_rule_permits_has_an_exception() {
+        // spec: X17c
+        let policy = TrustPolicy::default;
+        for (policy, permission, is_isolated, expected) in [
+            (policy(), Permission::Write, false, vec![]),
+            (policy().with_permission(Permission::Read), Permission::Admin, false, vec![]),
+            (
+                policy().with_permission(Permission::Read),
+                Permission::Triage,
+                true,
+                vec![
+                    "the operator permits accounts with read permission to start runs, and \
+                      octocat has triage permission",
+                ],
+            ),
+            (
+                policy().with_permission(Permission::Read).dangerously_unisolated(true),
+                Permission::Read,
+                false,
+                vec!["accounts with read permission", "a runner without isolation"],
+            ),
+            (
+                policy().with_allowed_actors([3]),
+                Permission::None,
+                false,
+                vec!["the operator permits octocat to start runs with no permission"],
+            ),
+        ] {
+            let found = policy.start_exceptions(&event(), permission, is_isolated);
+            assert_eq!(found.len(), expected.len(), "{found:?}");
+            for (line, part) in found.iter().zip(expected) {
+                assert!(line.contains(part), "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_summary_names_the_rules_for_a_change() {
+        // spec: X17d
+        let policy = TrustPolicy::default()
+            .with_protected_classes([ProtectedClass::Hooks])
+            .with_protected_names(["Makefile".to_owned()]);
+        assert_eq!(
+            AppliedPolicy::from(&policy).summary(),
+            "starting a run requires write permission; the protected classes of files are ci, \
+             hooks; further protected names are Makefile; a change has at most 300 files and \
+             10485760 bytes"
+        );
+    }
+
+    fn event() -> IssueEvent {
+        let actor = Actor { id: 3, login: "octocat".to_owned(), kind: ActorKind::User };
+        IssueEvent {
+            repo: RepoRef {
+                host: "host.example".to_owned(),
+                id: 7,
+                owner: "octo".to_owned(),
+                name: "hello".to_owned(),
+            },
+            issue: IssueSnapshot {
+                number: 1,
+                title: "title".to_owned(),
+                body: "body".to_owned(),
+                author: actor.clone(),
+                updated_at: jiff::Timestamp::UNIX_EPOCH,
+            },
+            trigger: Trigger::Opened,
+            actor,
+            via_app: None,
+        }
+    }
+}
