@@ -12,6 +12,7 @@ use tokio::io::AsyncWriteExt;
 
 use crate::runner::limit_breach;
 use crate::runner::subprocess::command::Launcher;
+use crate::runner::subprocess::guard::Guards;
 use crate::runner::subprocess::processes::{self, Ownership};
 use crate::runner::subprocess::pump;
 use crate::runner::subprocess::reclaim::reclaim_tree;
@@ -24,6 +25,7 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(2);
 pub(crate) struct SubprocessContainer {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ownership: Ownership,
+    pub(crate) guards: Guards,
     pub(crate) launcher: Launcher,
     pub(crate) model_proxy: Option<String>,
 }
@@ -48,7 +50,14 @@ impl Container for SubprocessContainer {
             let line = format!("cannot start the program `{program}`");
             Error::new(ErrorKind::Unavailable, line).with_source(e)
         })?;
-        self.ownership.sessions.add(self.launcher.run, child.id());
+        if let Some(session) = self.ownership.sessions.add(self.launcher.run, child.id()) {
+            let added = self.guards.add(&*self.clock, self.launcher.run, session).await;
+            if let Err(error) = added {
+                // The program must not work without a guard.
+                processes::kill(&*self.clock, &self.ownership, self.launcher.run).await?;
+                return Err(error);
+            }
+        }
         let stdin = child.stdin.take();
         let write = async {
             if let Some(mut stdin) = stdin {

@@ -13,6 +13,7 @@ use ccc_core::{
 use crate::runner::container_user::{ContainerUser, chown_tree};
 use crate::runner::subprocess::command::Launcher;
 use crate::runner::subprocess::container::SubprocessContainer;
+use crate::runner::subprocess::guard::Guards;
 use crate::runner::subprocess::process_sessions::ProcessSessions;
 use crate::runner::subprocess::processes::{self, Ownership};
 use crate::runner::subprocess::program_path::host_tool;
@@ -36,6 +37,11 @@ use crate::runner::workspace;
 /// environment. There is one exception: a process that did both is not found if the run has no
 /// dedicated UID. The runner needs `/proc`, and therefore Linux.
 ///
+/// Each run also has a guard, a process that kills the processes of the run in the same way if this
+/// process ends without the end of the run, for example by SIGKILL (spec: X14e). The guard also does
+/// so when the runner and its containers are dropped. With a dedicated UID, a program cannot signal
+/// the guard. Without one, a program can, and its run's next program is then not started.
+///
 /// The runner does not enforce the setting [`Network`] of a container. It also does not limit the
 /// total memory of all processes. [`capabilities`](ContainerRunner::capabilities) reports this.
 #[derive(Debug)]
@@ -48,6 +54,7 @@ pub struct SubprocessRunner {
     /// `tmp`.
     state_dir: PathBuf,
     ownership: Ownership,
+    guards: Guards,
     model_proxy: Option<String>,
 }
 
@@ -72,7 +79,8 @@ impl SubprocessRunner {
         };
         let can_switch_user = rustix::process::geteuid().is_root().then(CanSwitchUser::default);
         let clock = Arc::new(SystemClock);
-        Ok(Self { clock, can_switch_user, state_dir, ownership, model_proxy: None })
+        let guards = Guards::default();
+        Ok(Self { clock, can_switch_user, state_dir, ownership, guards, model_proxy: None })
     }
 
     /// Permits the agent's programs to run as root if this service is root: **they can then do
@@ -107,7 +115,7 @@ impl ContainerRunner for SubprocessRunner {
     }
 
     async fn check(&self) -> Result<()> {
-        for program in ["setsid", "prlimit", "setpriv"] {
+        for program in ["setsid", "prlimit", "setpriv", "sh", "grep", "sleep"] {
             host_tool(program)?;
         }
         if !Path::new("/proc/self/environ").exists() {
@@ -129,7 +137,8 @@ impl ContainerRunner for SubprocessRunner {
         for directory in [&state, &state.join("home"), &state.join("tmp")] {
             private_dir(directory)?;
         }
-        let mut user_switch = None;
+        self.guards.dismiss(&self.ownership, run).await?;
+        let (mut user_switch, mut guarded) = (None, None);
         if let Some(probe) = &self.can_switch_user {
             probe.check(&self.state_dir).await?;
             // Kill the processes of an earlier attempt at this run, because they could interfere
@@ -141,12 +150,15 @@ impl ContainerRunner for SubprocessRunner {
                 chown_tree(tree.clone(), ContainerUser { uid, gid: uid }).await?;
             }
             user_switch = Some(UserSwitch::new(uid, &spec.workspace, &state));
+            guarded = Some((uid, self.ownership.uids.lock_of(run)?));
         }
+        self.guards.start(&self.ownership, run, guarded).await?;
         let asked = spec.network == Network::ModelProxy;
         let state_dir = self.ownership.state_dir.clone();
         Ok(Box::new(SubprocessContainer {
             clock: Arc::clone(&self.clock),
             ownership: self.ownership.clone(),
+            guards: self.guards.clone(),
             launcher: Launcher { run, state_dir, spec, home: state, user_switch },
             model_proxy: asked.then(|| self.model_proxy.clone()).flatten(),
         }))
@@ -158,6 +170,7 @@ impl ContainerRunner for SubprocessRunner {
             self.ownership.uids.restore(run, &state)?;
         }
         processes::kill(&*self.clock, &self.ownership, run).await?;
+        self.guards.dismiss(&self.ownership, run).await?;
         ccc_core::remove_tree::remove_tree(state).await?;
         self.ownership.uids.forget(run);
         Ok(())
