@@ -323,6 +323,9 @@ async fn sixteen_parallel_streams_stay_within_the_limit() {
     assert!(3 * one <= limit && 16 * one > 4 * limit);
 }
 
+/// A function that returns the answer to the next request.
+type Answers = Box<dyn Fn() -> Reply + Send + Sync>;
+
 /// Checks that answers whose cost the API does not count completely use up what was reserved for
 /// them.
 #[tokio::test]
@@ -340,8 +343,8 @@ async fn an_answer_that_was_not_counted_costs_the_most_that_it_can() {
     let rest = delta(r#"{"output_tokens":1}"#);
     let cut = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 99999\r\n\r\n";
     let json = |body: &str| Reply::json(body);
-    let replies: Vec<(&str, Box<dyn Fn() -> Reply + Send + Sync>)> = {
-        let mut all: Vec<(&str, Box<dyn Fn() -> Reply + Send + Sync>)> = Vec::new();
+    let replies = {
+        let mut all: Vec<(&str, Answers)> = Vec::new();
         for events in [
             String::new(),
             "data: {}\n\n".to_owned(),
