@@ -26,7 +26,7 @@ pub(crate) struct SubprocessContainer {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ownership: Ownership,
     pub(crate) guards: Guards,
-    pub(crate) launcher: Launcher,
+    pub(crate) launcher: Arc<Launcher>,
     pub(crate) model_proxy: Option<String>,
 }
 
@@ -45,7 +45,11 @@ impl Container for SubprocessContainer {
     }
 
     async fn exec(&self, command: &Command, output: &mut dyn OutputSink) -> Result<ExitStatus> {
-        let mut child = self.launcher.command(command)?.spawn().map_err(|e| {
+        // The search for the program waits for the disk. The process is started without a pause
+        // before its session is recorded, so that a run that ends meanwhile finds it.
+        let (launcher, asked) = (Arc::clone(&self.launcher), command.clone());
+        let mut started = processes::blocking(move || launcher.command(&asked)).await??;
+        let mut child = started.spawn().map_err(|e| {
             let program = command.argv.first().map_or("", String::as_str);
             let line = format!("cannot start the program `{program}`");
             Error::new(ErrorKind::Unavailable, line).with_source(e)

@@ -220,8 +220,12 @@ pub(crate) async fn kill_guards(ours: &Ownership, run: RunId) -> Result<()> {
     .await
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+/// Executes `work` on a thread for blocking work. File calls can take any time, for example on a
+/// disk that does not answer, and must not delay the threads that answer requests.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(|e| {
-        Error::new(ErrorKind::Unexpected, "the task that scans /proc failed").with_source(e)
+        Error::new(ErrorKind::Unexpected, "a task for blocking work failed").with_source(e)
     })
 }

@@ -104,6 +104,14 @@ impl SubprocessRunner {
     }
 }
 
+impl SubprocessRunner {
+    /// Restores the UID of `run`, whose directory is `state`, after a restart of the service.
+    async fn restore_uid(&self, run: RunId, state: &Path) -> Result<()> {
+        let (uids, state) = (self.ownership.uids.clone(), state.to_owned());
+        processes::blocking(move || uids.restore(run, &state)).await?
+    }
+}
+
 #[async_trait]
 impl ContainerRunner for SubprocessRunner {
     fn name(&self) -> &'static str {
@@ -132,24 +140,31 @@ impl ContainerRunner for SubprocessRunner {
 
     async fn spawn(&self, run: RunId, spec: &ContainerSpec) -> Result<Box<dyn Container>> {
         let mut spec = spec.clone();
-        spec.workspace = workspace::resolve(&spec.workspace)?;
         let state = self.state_dir.join(run.to_string());
-        for directory in [&state, &state.join("home"), &state.join("tmp")] {
-            private_dir(directory)?;
-        }
+        let (asked, made) = (spec.workspace.clone(), state.clone());
+        let prepare = move || {
+            for directory in [&made, &made.join("home"), &made.join("tmp")] {
+                private_dir(directory)?;
+            }
+            workspace::resolve(&asked)
+        };
+        spec.workspace = processes::blocking(prepare).await??;
         self.guards.dismiss(&self.ownership, run).await?;
         let (mut user_switch, mut guarded) = (None, None);
         if let Some(probe) = &self.can_switch_user {
             probe.check(&self.state_dir).await?;
             // Kill the processes of an earlier attempt at this run, because they could interfere
             // with the work of root below.
-            self.ownership.uids.restore(run, &state)?;
+            self.restore_uid(run, &state).await?;
             processes::kill(&*self.clock, &self.ownership, run).await?;
-            let uid = self.ownership.uids.acquire(run)?;
+            let uids = self.ownership.uids.clone();
+            let uid = processes::blocking(move || uids.acquire(run)).await??;
             for tree in [&spec.workspace, &state] {
                 chown_tree(tree.clone(), ContainerUser { uid, gid: uid }).await?;
             }
-            user_switch = Some(UserSwitch::new(uid, &spec.workspace, &state));
+            let (workspace, home) = (spec.workspace.clone(), state.clone());
+            let switch = move || UserSwitch::new(uid, &workspace, &home);
+            user_switch = Some(processes::blocking(switch).await?);
             guarded = Some((uid, self.ownership.uids.lock_of(run)?));
         }
         self.guards.start(&self.ownership, run, guarded).await?;
@@ -159,7 +174,7 @@ impl ContainerRunner for SubprocessRunner {
             clock: Arc::clone(&self.clock),
             ownership: self.ownership.clone(),
             guards: self.guards.clone(),
-            launcher: Launcher { run, state_dir, spec, home: state, user_switch },
+            launcher: Arc::new(Launcher { run, state_dir, spec, home: state, user_switch }),
             model_proxy: asked.then(|| self.model_proxy.clone()).flatten(),
         }))
     }
@@ -167,7 +182,7 @@ impl ContainerRunner for SubprocessRunner {
     async fn destroy(&self, run: RunId) -> Result<()> {
         let state = self.state_dir.join(run.to_string());
         if self.can_switch_user.is_some() {
-            self.ownership.uids.restore(run, &state)?;
+            self.restore_uid(run, &state).await?;
         }
         processes::kill(&*self.clock, &self.ownership, run).await?;
         self.guards.dismiss(&self.ownership, run).await?;
@@ -178,8 +193,14 @@ impl ContainerRunner for SubprocessRunner {
 
     async fn orphans(&self) -> Result<Vec<RunId>> {
         let mut runs = processes::runs_alive(&self.ownership).await?;
-        let entries = fs::read_dir(&self.state_dir).map_err(|e| unusable(&self.state_dir, &e))?;
-        runs.extend(entries.filter_map(|e| e.ok()?.file_name().to_str()?.parse::<RunId>().ok()));
+        let state_dir = self.state_dir.clone();
+        let listed = processes::blocking(move || {
+            let entries = fs::read_dir(&state_dir).map_err(|e| unusable(&state_dir, &e))?;
+            let name = |e: std::io::Result<fs::DirEntry>| e.ok()?.file_name().into_string().ok();
+            let found: Vec<RunId> = entries.filter_map(|e| name(e)?.parse().ok()).collect();
+            Ok::<_, Error>(found)
+        });
+        runs.extend(listed.await??);
         runs.sort_unstable();
         runs.dedup();
         Ok(runs)
