@@ -5,6 +5,7 @@ use ccc_core::container::{Command, EnvValue};
 use ccc_core::{Container, Error, ErrorKind, Result};
 
 use crate::model::login::ModelLogin;
+use crate::model::price::dollars;
 use crate::model::proxy::{ModelAccess, ModelNotice};
 
 /// Opens access to the model for the run of `task`, with the task's credential and spending limit.
@@ -83,9 +84,18 @@ pub(crate) fn proxy_refusal_event(line: &str) -> AgentEvent {
 /// Corrects `report` with the measurements of the model proxy. Replaces the cost and the usage that
 /// the agent reported. If the verdict is [`Verdict::Failed`], puts the last error of the model's
 /// API (if any) in front of the reason of the verdict. If the run reached its spending limit, a
-/// verdict other than [`Verdict::Completed`] becomes [`Verdict::Limited`]. `limit` is the spending
-/// limit, in millionths of a US dollar.
+/// verdict other than [`Verdict::Completed`] becomes [`Verdict::Limited`]. So does the verdict
+/// [`Verdict::Failed`] if the last request did not fit within the rest of the limit. `limit` is the
+/// spending limit, in millionths of a US dollar.
 pub(crate) fn apply_account(report: &mut AgentReport, access: &ModelAccess, limit: Option<u64>) {
+    let unaffordable = access.unaffordable();
+    if matches!(report.verdict, Verdict::Failed { .. })
+        && let Some(shortfall) = unaffordable
+    {
+        let limit = dollars(shortfall.limit);
+        let reason = format!("the run reached its spending limit of ${limit}: {shortfall}");
+        report.verdict = Verdict::Limited { reason };
+    }
     if let Verdict::Failed { reason, .. } = &report.verdict
         && let Some(failure) = access.last_failure()
     {
@@ -100,9 +110,4 @@ pub(crate) fn apply_account(report: &mut AgentReport, access: &ModelAccess, limi
     // Use only the proxy's numbers: a process that the agent started can forge the agent's numbers.
     let (micro_usd, usage) = access.spent();
     (report.micro_usd, report.usage) = (Some(micro_usd), usage);
-}
-
-/// Formats an amount in millionths of a US dollar as US dollars, such as `5.000000`.
-pub(crate) fn dollars(micro_usd: u64) -> String {
-    format!("{}.{:06}", micro_usd / 1_000_000, micro_usd % 1_000_000)
 }

@@ -27,26 +27,37 @@ impl Price {
     }
 
     /// Creates a price. `input` and `output` are the prices of a million tokens, in US dollars.
-    /// They are rounded up to a millionth of a US dollar.
+    /// They are rounded up to a millionth of a US dollar. A negative price, or one that is not a
+    /// number, is replaced by the highest possible price: with a price of 0, no spending limit would
+    /// be reached.
     #[must_use]
     pub fn from_dollars(input: f64, output: f64) -> Self {
-        // The cast converts a negative price and NaN to 0. No spending limit is reached with such a
-        // price.
-        let micro = |dollars: f64| (dollars * 1e6).ceil() as u64;
+        let micro = |dollars: f64| {
+            if dollars >= 0.0 { (dollars * 1e6).ceil() as u64 } else { u64::MAX }
+        };
         Self { input: micro(input), output: micro(output) }
     }
 
     /// Returns the cost of `tokens`, in millionths of a US dollar, rounded up.
     #[must_use]
     pub(crate) fn of(&self, tokens: &Tokens) -> u64 {
-        let input = u128::from(self.input);
-        let sum = u128::from(tokens.input) * input
-            + u128::from(tokens.cache_write) * input * 5 / 4
-            + u128::from(tokens.cache_write_hour) * input * 2
-            + u128::from(tokens.cache_read) * input / 10
-            + u128::from(tokens.output) * u128::from(self.output);
+        // A product of two 64-bit numbers fits, but five quarters or the sum of products may not.
+        let cost = |count: u64, price: u64| u128::from(count) * u128::from(price);
+        let sum = [
+            cost(tokens.input, self.input),
+            cost(tokens.cache_write, self.input).saturating_mul(5) / 4,
+            cost(tokens.cache_write_hour, self.input).saturating_mul(2),
+            cost(tokens.cache_read, self.input) / 10,
+            cost(tokens.output, self.output),
+        ];
+        let sum = sum.into_iter().fold(0, u128::saturating_add);
         u64::try_from(sum.div_ceil(1_000_000)).unwrap_or(u64::MAX)
     }
+}
+
+/// Formats an amount in millionths of a US dollar as US dollars, such as `5.000000`.
+pub(crate) fn dollars(micro_usd: u64) -> String {
+    format!("{}.{:06}", micro_usd / 1_000_000, micro_usd % 1_000_000)
 }
 
 /// The token counts of one call to the model's API: request and response.
@@ -174,6 +185,33 @@ mod tests {
             (Tokens::default(), 0),
         ] {
             assert_eq!(price.of(&tokens), expected, "{tokens:?}");
+        }
+        let most = u64::MAX;
+        let all = Tokens {
+            input: most,
+            output: most,
+            cache_write: most,
+            cache_write_hour: most,
+            cache_read: most,
+        };
+        assert_eq!(Price::new(most, most).of(&all), most);
+    }
+
+    #[test]
+    fn a_price_that_is_not_an_amount_is_the_highest() {
+        // spec: X3d
+        for (dollars, expected) in [
+            (f64::NAN, u64::MAX),
+            (-1.0, u64::MAX),
+            (f64::NEG_INFINITY, u64::MAX),
+            (f64::INFINITY, u64::MAX),
+            (1e300, u64::MAX),
+            (-0.0, 0),
+            (0.0, 0),
+            (1e-9, 1),
+        ] {
+            let price = Price::from_dollars(dollars, dollars);
+            assert_eq!((price.input, price.output), (expected, expected), "{dollars}");
         }
     }
 }

@@ -2,18 +2,26 @@
 //! API.
 
 mod access;
+mod admission;
+mod bound;
 mod budget;
+mod charge;
 mod credential;
 mod harmless_fields;
+mod ledger;
 mod metering;
+mod refusal;
 mod relay;
 mod request;
+mod request_body;
 mod response_body;
 mod routes;
 mod rules;
 mod server;
 mod state;
+mod token_count;
 mod upstream;
+mod usage;
 
 pub use access::ModelAccess;
 pub use budget::ModelNotice;

@@ -2,6 +2,7 @@
 
 mod command;
 mod container;
+mod guard;
 mod proc_status;
 mod process_sessions;
 mod processes;

@@ -17,6 +17,7 @@ use rustix::process::{Pid, Signal};
 use tempfile::TempDir;
 
 mod between;
+mod service_end;
 
 #[tokio::test]
 async fn a_subprocess_has_only_the_environment_of_its_specification() {

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use ccc_core::agent::{AgentEvent, AgentNeeds, AgentReport, AgentSink, Task};
-use ccc_core::container::Network;
+use ccc_core::container::{EnvValue, Network};
 use ccc_core::{Agent, Container, Result, async_trait};
 use tokio::sync::Notify;
 
@@ -100,8 +100,14 @@ impl Agent for ClaudeCode {
     ) -> Result<AgentReport> {
         let mut access = model_session::open(&self.login, task)?;
         let version = version::probe(&self.launch.program, container).await?;
-        let command = launch::command(&self.launch, version, task.run, &task.limits)
+        let mut command = launch::command(&self.launch, version, task.run, &task.limits)
             .with_stdin(task.prompt.as_bytes());
+        let price = self.login.proxy().price(self.launch.priced_model());
+        let output = task.limits.micro_usd.and_then(|of| launch::max_output_tokens(of, price));
+        if let Some(tokens) = output {
+            let tokens = EnvValue::Plain(tokens.to_string());
+            command = command.with_env("CLAUDE_CODE_MAX_OUTPUT_TOKENS", tokens);
+        }
         let variable = launch::credential_variable(self.login.kind());
         let command = model_session::configure(command, container, variable, &access)?;
 

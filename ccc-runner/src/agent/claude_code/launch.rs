@@ -7,8 +7,8 @@ use ccc_core::agent::AgentLimits;
 use ccc_core::container::{Command, EnvValue};
 
 use crate::agent::claude_code::version::Version;
-use crate::agent::model_session::dollars;
 use crate::model::login::CredentialKind;
+use crate::model::price::{Price, dollars};
 
 /// The tool uses that Claude Code may perform. Every other tool use is denied, because no user is
 /// present to answer a request for permission.
@@ -117,6 +117,34 @@ pub(crate) fn command(
     command
 }
 
+/// The number of output tokens that Claude Code requests by default.
+const DEFAULT_OUTPUT: u64 = 32_000;
+/// The smallest number of output tokens with which Claude Code can edit files.
+const LEAST_OUTPUT: u64 = 4_096;
+/// The fraction of the spending limit that the output of one request may cost.
+const OUTPUT_SHARE: u64 = 4;
+/// A model whose price is assumed if the name of the model is not known.
+const ASSUMED_MODEL: &str = "claude-opus-5";
+
+impl Launch {
+    /// Returns the name by which the price of the model is found. Aliases such as `opus` are not in
+    /// the price table.
+    pub(crate) fn priced_model(&self) -> &str {
+        self.model.as_deref().filter(|name| name.starts_with("claude-")).unwrap_or(ASSUMED_MODEL)
+    }
+}
+
+/// Returns the number of output tokens that Claude Code may request at once, or `None` if that is
+/// its default. The model proxy reserves the cost of all requested output before it forwards a
+/// request. With a low spending limit and the default number, the first request would not fit.
+/// `micro_usd` is the spending limit, in millionths of a US dollar.
+pub(crate) fn max_output_tokens(micro_usd: u64, price: Price) -> Option<u64> {
+    let share = u128::from(micro_usd / OUTPUT_SHARE) * 1_000_000;
+    let tokens = share.checked_div(u128::from(price.output))?;
+    let tokens = u64::try_from(tokens).unwrap_or(u64::MAX).max(LEAST_OUTPUT);
+    (tokens < DEFAULT_OUTPUT).then_some(tokens)
+}
+
 /// Returns the environment variable from which Claude Code reads a credential of `kind`. The
 /// variable also determines how Claude Code authenticates its requests to the API.
 pub(crate) fn credential_variable(kind: CredentialKind) -> &'static str {
@@ -124,5 +152,27 @@ pub(crate) fn credential_variable(kind: CredentialKind) -> &'static str {
         CredentialKind::ApiKey => "ANTHROPIC_API_KEY",
         CredentialKind::OAuthToken => "CLAUDE_CODE_OAUTH_TOKEN",
         CredentialKind::BearerToken => "ANTHROPIC_AUTH_TOKEN",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_low_spending_limit_lowers_the_output_that_is_requested() {
+        let price = Price::from_dollars(5.0, 25.0);
+        for (micro_usd, expected) in [
+            (10_000_000, None),
+            (3_200_000, None),
+            (3_000_000, Some(30_000)),
+            (1_000_000, Some(10_000)),
+            (10_000, Some(4_096)),
+            (0, Some(4_096)),
+            (u64::MAX, None),
+        ] {
+            assert_eq!(max_output_tokens(micro_usd, price), expected, "{micro_usd}");
+        }
+        assert_eq!(max_output_tokens(10_000, Price::new(0, 0)), None);
     }
 }

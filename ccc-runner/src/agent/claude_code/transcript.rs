@@ -3,6 +3,7 @@
 //! influence the output.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use ccc_core::agent::{AgentEvent, AgentReport, AgentSink};
 use ccc_core::untrusted_text::{one_line, truncate};
@@ -55,7 +56,7 @@ pub struct Transcript {
     skipped: usize,
     session: Option<String>,
     /// The IDs of tool uses whose denial was already reported.
-    told: Vec<String>,
+    told: HashSet<String>,
     report: Option<AgentReport>,
 }
 
@@ -63,7 +64,14 @@ impl Transcript {
     /// Creates a parser. In events, paths inside `workspace` are relative to `workspace`.
     pub fn new(workspace: impl AsRef<std::path::Path>) -> Self {
         let root = format!("{}/", workspace.as_ref().to_string_lossy().trim_end_matches('/'));
-        Self { root, line: Vec::new(), skipped: 0, session: None, told: Vec::new(), report: None }
+        Self {
+            root,
+            line: Vec::new(),
+            skipped: 0,
+            session: None,
+            told: HashSet::new(),
+            report: None,
+        }
     }
 
     /// Parses the next bytes of Claude Code's standard output, and sends the resulting events to
@@ -137,7 +145,7 @@ impl Transcript {
             (Some("assistant"), _) => self.said(line, events),
             (Some("system"), Some("api_retry")) => events.event(retrying(line)),
             (Some("system"), Some("permission_denied")) if self.told.len() < MAX_REPORTED => {
-                self.told.push(text(line, "tool_use_id").unwrap_or_default().to_owned());
+                self.told.insert(text(line, "tool_use_id").unwrap_or_default().to_owned());
                 events.event(denied(line));
             }
             (Some("rate_limit_event"), _) => {
@@ -152,8 +160,7 @@ impl Transcript {
                 // Older versions report denials only in the result line.
                 for denial in line["permission_denials"].as_array().into_iter().flatten() {
                     let id = text(denial, "tool_use_id").unwrap_or_default();
-                    if self.told.len() < MAX_REPORTED && !self.told.iter().any(|told| told == id) {
-                        self.told.push(id.to_owned());
+                    if self.told.len() < MAX_REPORTED && self.told.insert(id.to_owned()) {
                         events.event(denied(denial));
                     }
                 }

@@ -11,9 +11,9 @@ use tokio::sync::mpsc;
 use tokio::sync::watch;
 
 use crate::lock::lock;
-#[cfg(any(feature = "claude-code", feature = "command"))]
-use crate::model::proxy::budget::CallFailure;
 use crate::model::proxy::budget::{Account, ModelNotice};
+#[cfg(any(feature = "claude-code", feature = "command"))]
+use crate::model::proxy::budget::{CallFailure, Shortfall};
 use crate::model::proxy::state::{Shared, digest};
 
 /// The access of one run to the model through a [`ModelProxy`](crate::ModelProxy). When this value
@@ -87,6 +87,12 @@ impl ModelAccess {
     /// succeeded.
     pub(crate) fn last_failure(&self) -> Option<CallFailure> {
         self.account.last_failure()
+    }
+
+    /// Returns why the last request did not fit within the rest of the spending limit, unless a
+    /// later call to the same model succeeded.
+    pub(crate) fn unaffordable(&self) -> Option<Shortfall> {
+        self.account.unaffordable()
     }
 }
 

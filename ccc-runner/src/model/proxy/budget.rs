@@ -1,6 +1,7 @@
 //! The account of one run: the money spent, the spending limit, and the last failure of a call to
 //! the model's API.
 
+use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use ccc_core::agent::ModelUsage;
@@ -8,7 +9,8 @@ use ccc_core::{CancellationToken, ErrorKind};
 use tokio::sync::{mpsc, watch};
 
 use crate::lock::lock;
-use crate::model::price::{Price, Tokens};
+use crate::model::price::{Tokens, dollars};
+use crate::model::proxy::ledger::{Booking, Decision, Ledger};
 
 /// The message to the agent when the run's spending limit is reached.
 pub(super) const SPENDING_LIMIT_REACHED: &str = "the run reached its spending limit";
@@ -17,9 +19,9 @@ pub(super) const SPENDING_LIMIT_REACHED: &str = "the run reached its spending li
 /// otherwise, a program that causes notices continuously could fill the memory.
 const MAX_NOTICES: usize = 64;
 
-/// Estimated number of bytes of text per token, used until the API has counted the tokens. Prose
-/// and code have about this ratio.
-const BYTES_PER_TOKEN: u64 = 4;
+/// Maximum number of requests in a row that did not fit within the rest of the spending limit. Then
+/// the limit counts as reached, so that the work of an agent that ignores the refusals ends.
+const MAX_UNAFFORDABLE: u32 = 8;
 
 /// A notice that one of a run's requests to the model failed. The text is the reason, in one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,12 +45,13 @@ pub(crate) struct CallFailure {
 /// the model's API.
 #[derive(Debug)]
 pub(crate) struct Account {
-    /// The spending limit, in millionths of a US dollar.
-    limit: Option<u64>,
     sums: Mutex<Sums>,
     notices: mpsc::Sender<ModelNotice>,
     /// A channel that notifies its receivers of every forwarded piece of a response.
     pub(crate) alive: watch::Sender<()>,
+    /// A channel that notifies its receivers when an amount is no longer reserved, or when a
+    /// request leaves the queue.
+    freed: watch::Sender<()>,
     /// A token that is cancelled when the run reaches its spending limit.
     pub(crate) exhausted: CancellationToken,
     /// A token that is cancelled when the API rejects the credential, because all further requests
@@ -61,20 +64,57 @@ pub(crate) struct Account {
 
 #[derive(Debug, Default)]
 struct Sums {
-    micro_usd: u64,
+    ledger: Ledger,
     usage: Vec<ModelUsage>,
     /// The last failure of a call, and the model of that call.
     last_failure: Option<(String, CallFailure)>,
+    /// The last refusal of a request whose cost did not fit within the rest of the spending limit,
+    /// and the model of that request.
+    unaffordable: Option<(String, Shortfall)>,
+    /// The number of such refusals since the last reservation.
+    refusals: u32,
+}
+
+/// The amounts that explain why a request does not fit within the spending limit, in millionths of
+/// a US dollar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shortfall {
+    /// The spending limit of the run.
+    pub(crate) limit: u64,
+    /// The most that the request can cost.
+    pub(crate) needed: u64,
+    /// The amount that the run has spent.
+    pub(crate) spent: u64,
+    /// The amount that responses can have cost which were cut off before their tokens were counted.
+    pub(crate) set_aside: u64,
+}
+
+impl fmt::Display for Shortfall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { limit, needed, spent, set_aside } = *self;
+        if needed == u64::MAX {
+            f.write_str("the next request can cost any amount")?;
+        } else {
+            write!(f, "the next request can cost ${}", dollars(needed))?;
+        }
+        let (limit, spent) = (dollars(limit), dollars(spent));
+        write!(f, ", but of the limit of ${limit}, ${spent} is spent")?;
+        if set_aside > 0 {
+            let set_aside = dollars(set_aside);
+            write!(f, ", and up to ${set_aside} for responses that were cut off")?;
+        }
+        Ok(())
+    }
 }
 
 impl Account {
     pub(crate) fn new(limit: Option<u64>) -> (Self, mpsc::Receiver<ModelNotice>) {
         let (notices, receiver) = mpsc::channel(MAX_NOTICES);
         let account = Self {
-            limit,
-            sums: Mutex::default(),
+            sums: Mutex::new(Sums { ledger: Ledger::new(limit), ..Sums::default() }),
             notices,
             alive: watch::Sender::new(()),
+            freed: watch::Sender::new(()),
             exhausted: CancellationToken::new(),
             refused: CancellationToken::new(),
             closed: CancellationToken::new(),
@@ -105,9 +145,10 @@ impl Account {
     /// the same model. The failure of another model remains, because agents also use a small model
     /// for minor tasks: a success of the small model does not resolve a failure of the main model.
     pub(crate) fn clear_last_failure(&self, model: &str) {
-        lock(&self.sums)
-            .last_failure
+        let mut sums = lock(&self.sums);
+        sums.last_failure
             .take_if(|(met, failure)| met == model && failure.kind != ErrorKind::Unauthenticated);
+        sums.unaffordable.take_if(|(met, _)| met == model);
     }
 
     #[cfg(any(feature = "claude-code", feature = "command", test))]
@@ -115,152 +156,136 @@ impl Account {
         lock(&self.sums).last_failure.as_ref().map(|(_, failure)| failure.clone())
     }
 
+    /// Returns the last refusal of a request that did not fit within the rest of the spending
+    /// limit, unless a later call to the same model succeeded.
+    #[cfg(any(feature = "claude-code", feature = "command", test))]
+    pub(crate) fn unaffordable(&self) -> Option<Shortfall> {
+        lock(&self.sums).unaffordable.as_ref().map(|(_, shortfall)| *shortfall)
+    }
+
     /// Returns the money spent so far, in millionths of a US dollar, and the usage of each model.
     pub(crate) fn spent(&self) -> (u64, Vec<ModelUsage>) {
         let sums = lock(&self.sums);
-        (sums.micro_usd, sums.usage.clone())
+        (sums.ledger.spent(), sums.usage.clone())
     }
 
-    /// Adds `cost` to the money spent and returns `true` if two conditions are met: the money spent
-    /// is below the spending limit, and the money spent plus `more` is at most the limit. `more` is
-    /// 0 for a streamed response, because a stream can be cut off at the limit. Otherwise `more`
-    /// equals `cost`. If a condition is not met or `exhausted` is cancelled, adds nothing and
-    /// returns `false`. The amounts are in millionths of a US dollar. The check and the addition
-    /// happen under one lock, so that concurrent requests cannot exceed the limit together.
-    fn book_if_affordable(&self, more: u64, cost: u64) -> bool {
+    /// Adds a request to the queue of the requests that need a reservation.
+    pub(crate) fn join_queue(self: &Arc<Self>) -> Ticket {
+        let number = lock(&self.sums).ledger.join();
+        Ticket { account: Arc::clone(self), number }
+    }
+
+    /// Returns a receiver that is notified when a reservation may have become possible. A caller
+    /// subscribes before it tries to reserve, so that it misses no notification.
+    pub(crate) fn freed(&self) -> watch::Receiver<()> {
+        self.freed.subscribe()
+    }
+
+    /// Records that the request of a call to `model` was refused because of `shortfall`.
+    pub(crate) fn set_unaffordable(&self, model: &str, shortfall: Shortfall) {
         let mut sums = lock(&self.sums);
-        let spent = sums.micro_usd;
-        let fits = self.limit.is_none_or(|limit| {
-            spent < limit && spent.checked_add(more).is_some_and(|sum| sum <= limit)
-        });
-        if !fits && self.limit.is_some_and(|limit| spent >= limit) {
+        sums.unaffordable = Some((model.to_owned(), shortfall));
+        // A request that exceeds the whole limit does not show that the rest of it is too small.
+        if shortfall.needed <= shortfall.limit {
+            sums.refusals = sums.refusals.saturating_add(1);
+        }
+        if sums.refusals >= MAX_UNAFFORDABLE {
             self.exhausted.cancel();
         }
-        let admitted = fits && !self.exhausted.is_cancelled();
-        if admitted {
-            sums.micro_usd = spent.saturating_add(cost);
-        }
-        admitted
     }
 
-    /// Books the estimated cost of `call`. Returns `None` if the spending limit does not permit the
-    /// call. The estimate uses the lowest input price, which is the price of a cache read. The
-    /// API's token counts correct the estimate later. If the response is not streamed, the estimate
-    /// also includes the maximum output and must fit within the limit, because such a response
-    /// cannot be cut off.
-    pub(crate) fn admit(self: &Arc<Self>, call: &Call) -> Option<Charge> {
-        let sent = call.body_bytes / BYTES_PER_TOKEN;
-        let mut tokens = Tokens { cache_read: sent, ..Tokens::default() };
-        if !call.streams {
-            tokens.output = call.max_tokens;
+    /// Returns the amounts that explain why a request that can cost `needed` is refused.
+    pub(crate) fn shortfall(&self, needed: u64) -> Shortfall {
+        let ledger = &lock(&self.sums).ledger;
+        let (spent, set_aside) = (ledger.spent(), ledger.set_aside());
+        Shortfall { limit: ledger.limit().unwrap_or(u64::MAX), needed, spent, set_aside }
+    }
+
+    /// Returns the number of calls in progress and of waiting requests, and the reserved amount.
+    #[cfg(test)]
+    pub(crate) fn in_progress(&self) -> (usize, u64) {
+        lock(&self.sums).ledger.in_progress()
+    }
+
+    /// Returns whether `amount` could be reserved if no call was in progress.
+    pub(crate) fn can_fit(&self, amount: u64) -> bool {
+        lock(&self.sums).ledger.can_fit(amount)
+    }
+
+    /// Replaces the amounts of a call in progress.
+    pub(super) fn replace(&self, old: Booking, new: Booking) {
+        lock(&self.sums).ledger.replace(old, new);
+        if new.reserve < old.reserve {
+            self.freed.send_replace(());
         }
-        let cost = call.price.of(&tokens);
-        self.book_if_affordable(if call.streams { 0 } else { cost }, cost).then(|| Charge {
-            account: Arc::clone(self),
-            model: call.model.clone(),
-            price: call.price,
-            tokens,
-            text_bytes: 0,
-            booked: cost,
-            is_counted: false,
-        })
+    }
+
+    /// Ends a call to `model`, whose amounts are `booking`. `uncounted` is the amount that the call
+    /// can have cost beyond its estimate. The usage of the model then includes `tokens`.
+    pub(super) fn end(&self, booking: Booking, uncounted: u64, model: &str, tokens: &Tokens) {
+        {
+            let mut sums = lock(&self.sums);
+            sums.ledger.end(booking, uncounted);
+            if booking.estimate > 0 {
+                let at = sums.usage.iter().position(|usage| usage.model == model);
+                let at = at.unwrap_or_else(|| {
+                    let model = model.to_owned();
+                    sums.usage.push(ModelUsage { model, ..ModelUsage::default() });
+                    sums.usage.len() - 1
+                });
+                let usage = &mut sums.usage[at];
+                tokens.add_to(usage);
+                let cost = usage.micro_usd.unwrap_or(0).saturating_add(booking.estimate);
+                usage.micro_usd = Some(cost);
+            }
+        }
+        self.freed.send_replace(());
+    }
+
+    /// Returns whether the run may receive more of a response. The result is `false` if the run has
+    /// exceeded its spending limit.
+    pub(super) fn may_continue(&self) -> bool {
+        if lock(&self.sums).ledger.is_exceeded() {
+            self.exhausted.cancel();
+        }
+        !self.exhausted.is_cancelled()
     }
 }
 
-/// The properties of a call that are known before the call is made.
+/// The place of one request in the queue. The request leaves the queue when this value is dropped.
 #[derive(Debug)]
-pub(crate) struct Call {
-    pub(crate) model: String,
-    pub(crate) price: Price,
-    pub(crate) body_bytes: u64,
-    pub(crate) max_tokens: u64,
-    pub(crate) streams: bool,
-}
-
-/// The cost of one call, booked on the account of the run. The cost is estimated when the call
-/// starts, and corrected when the API reports the token counts. When this value is dropped, the
-/// cost and the tokens are added to the usage of the model, even if the call failed.
-#[derive(Debug)]
-pub(crate) struct Charge {
+pub(crate) struct Ticket {
     account: Arc<Account>,
-    model: String,
-    price: Price,
-    tokens: Tokens,
-    /// Number of bytes of response text that arrived since the API last reported token counts.
-    text_bytes: u64,
-    booked: u64,
-    is_counted: bool,
+    number: u64,
 }
 
-impl Charge {
-    fn book(&mut self, tokens: Tokens) {
-        self.tokens = tokens;
-        let cost = self.price.of(&tokens);
-        let mut sums = lock(&self.account.sums);
-        sums.micro_usd = sums.micro_usd.saturating_sub(self.booked).saturating_add(cost);
-        self.booked = cost;
-    }
-
-    /// Replaces the booked cost by the cost of `tokens`, which the API has counted.
-    pub(crate) fn counted(&mut self, tokens: Tokens) {
-        (self.text_bytes, self.is_counted) = (0, true);
-        self.book(tokens);
-    }
-
-    /// Books the estimated cost of a further `bytes` bytes of response text. The API has not
-    /// reported the token count of this text yet.
-    pub(crate) fn add_text(&mut self, bytes: usize) {
-        self.text_bytes += bytes as u64;
-        let guessed = self.text_bytes / BYTES_PER_TOKEN;
-        let output = self.tokens.output.max(guessed);
-        self.book(Tokens { output, ..self.tokens });
-    }
-
-    pub(crate) fn model(&self) -> &str {
-        &self.model
-    }
-
-    pub(crate) fn tokens(&self) -> Tokens {
-        self.tokens
-    }
-
-    /// Returns whether the run may receive more of this response. The result is `false` if the run
-    /// has exceeded its spending limit.
-    pub(crate) fn may_continue(&self) -> bool {
-        let spent = lock(&self.account.sums).micro_usd;
-        if self.account.limit.is_some_and(|limit| spent > limit) {
-            self.account.exhausted.cancel();
+impl Ticket {
+    /// Reserves `booking` if the request is the first in the queue and the amount fits within the
+    /// spending limit. A request that was decided leaves the queue.
+    pub(super) fn reserve(&self, booking: Booking) -> Decision {
+        let decision = {
+            let mut sums = lock(&self.account.sums);
+            if sums.ledger.is_used_up() {
+                self.account.exhausted.cancel();
+            }
+            let decision = sums.ledger.reserve(self.number, booking);
+            if decision == Decision::Reserved {
+                sums.ledger.leave(self.number);
+                sums.refusals = 0;
+            }
+            decision
+        };
+        if decision == Decision::Reserved {
+            self.account.freed.send_replace(());
         }
-        !self.account.exhausted.is_cancelled()
-    }
-
-    /// Removes the cost of this call from the account, because a call that the API refused is free.
-    pub(crate) fn waive(mut self) {
-        self.is_counted = true;
-        self.book(Tokens::default());
+        decision
     }
 }
 
-impl Drop for Charge {
+impl Drop for Ticket {
     fn drop(&mut self) {
-        if !self.is_counted {
-            // The API reported no usage, for example because the agent disconnected. Then charge
-            // the input as if nothing was read from a cache.
-            let Tokens { cache_read, .. } = self.tokens;
-            self.book(Tokens { input: cache_read, cache_read: 0, ..self.tokens });
-        }
-        if self.booked == 0 {
-            return;
-        }
-        let mut sums = lock(&self.account.sums);
-        let at = sums.usage.iter().position(|usage| usage.model == self.model);
-        let at = at.unwrap_or_else(|| {
-            sums.usage.push(ModelUsage { model: self.model.clone(), ..ModelUsage::default() });
-            sums.usage.len() - 1
-        });
-        let usage = &mut sums.usage[at];
-        self.tokens.add_to(usage);
-        usage.micro_usd = Some(usage.micro_usd.unwrap_or(0).saturating_add(self.booked));
+        lock(&self.account.sums).ledger.leave(self.number);
+        self.account.freed.send_replace(());
     }
 }
 

@@ -5,58 +5,40 @@ use std::sync::Arc;
 use ccc_core::ErrorKind;
 use ccc_core::untrusted_text::one_line;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
-use crate::model::price::Tokens;
-use crate::model::proxy::budget::{Account, CallFailure, Charge};
+use crate::model::proxy::budget::{Account, CallFailure};
+use crate::model::proxy::charge::Charge;
+use crate::model::proxy::usage::Usage;
 
 /// Maximum length of a line that is parsed for usage, in bytes. A longer line counts as text of the
 /// response.
 const MAX_LINE: usize = 256 << 10;
 
-/// The field `usage` of a Messages API response. Each number is the total since the start of the
-/// response.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Usage {
-    input_tokens: Option<u64>,
-    output_tokens: Option<u64>,
-    cache_creation_input_tokens: Option<u64>,
-    cache_read_input_tokens: Option<u64>,
-    cache_creation: Option<CacheCreation>,
-}
-
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(default)]
-struct CacheCreation {
-    ephemeral_1h_input_tokens: Option<u64>,
-}
-
-impl Usage {
-    /// Returns the token counts of this usage. A count that this usage lacks is copied from
-    /// `before`.
-    pub(crate) fn over(self, before: Tokens) -> Tokens {
-        let hour = self
-            .cache_creation
-            .and_then(|creation| creation.ephemeral_1h_input_tokens)
-            .unwrap_or(before.cache_write_hour);
-        let written = self.cache_creation_input_tokens;
-        Tokens {
-            input: self.input_tokens.unwrap_or(before.input),
-            output: self.output_tokens.unwrap_or(before.output),
-            cache_write: written.map_or(before.cache_write, |all| all.saturating_sub(hour)),
-            cache_write_hour: hour,
-            cache_read: self.cache_read_input_tokens.unwrap_or(before.cache_read),
-        }
-    }
-}
-
 /// An event of a streamed response that reports usage or an error.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum UsageEvent {
-    MessageStart { message: Start },
-    MessageDelta { usage: Usage },
-    Error { error: StreamError },
+    MessageStart {
+        message: Start,
+    },
+    MessageDelta {
+        usage: Usage,
+        #[serde(default)]
+        delta: Delta,
+    },
+    MessageStop,
+    Error {
+        error: StreamError,
+    },
+}
+
+/// The change of a message that a stream event reports.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Delta {
+    /// The reason why the response ended. The response does not become longer afterwards.
+    stop_reason: Option<IgnoredAny>,
 }
 
 /// An error that the API reports in the middle of a response.
@@ -105,17 +87,24 @@ impl Meter {
         }
     }
 
-    pub(crate) fn end_of_line(&mut self) {
+    /// Reads the last line, which may lack a line break, at the end of the whole response.
+    pub(crate) fn end(&mut self) {
+        self.end_of_line();
+        self.charge.complete();
+    }
+
+    fn end_of_line(&mut self) {
         if let Some(data) = self.line.strip_prefix(b"data:").filter(|_| !self.too_long) {
             let data = data.trim_ascii();
             match serde_json::from_slice(data) {
                 Ok(UsageEvent::MessageStart { message }) if !self.started => {
                     self.started = true;
-                    self.charge.counted(message.usage.over(Tokens::default()));
+                    self.charge.start(message.usage);
                 }
-                Ok(UsageEvent::MessageDelta { usage }) => {
-                    self.charge.counted(usage.over(self.charge.tokens()));
+                Ok(UsageEvent::MessageDelta { usage, delta }) => {
+                    self.charge.update(usage, delta.stop_reason.is_some());
                 }
+                Ok(UsageEvent::MessageStop) => self.charge.complete(),
                 Ok(UsageEvent::Error { error }) => {
                     let kind = match error.kind.as_str() {
                         "rate_limit_error" => ErrorKind::RateLimited,
@@ -147,17 +136,22 @@ fn is_text(data: &[u8]) -> bool {
 mod tests {
     use super::*;
     use crate::model::price::Price;
-    use crate::model::proxy::budget::Call;
+    use crate::model::proxy::bound::TokenBound;
+    use crate::model::proxy::charge::Call;
+
+    /// Returns the charge of a call with a body of `body_bytes` bytes.
+    fn charge(account: &Arc<Account>, body_bytes: u64) -> Charge {
+        let (price, bound) = (Price::from_dollars(4.0, 20.0), TokenBound::of(b"{}", Some(0)));
+        let call = Call { model: "m".into(), price, body_bytes, bound };
+        call.reserve(account, &account.join_queue()).unwrap()
+    }
 
     /// Returns the cost of a stream that arrives in pieces of `size` bytes, in millionths of a
     /// dollar.
     fn cost(stream: &str, size: usize) -> u64 {
         let (account, _notices) = Account::new(None);
         let account = Arc::new(account);
-        let price = Price::from_dollars(4.0, 20.0);
-        let call =
-            Call { model: "m".into(), price, body_bytes: 40_000, max_tokens: 0, streams: true };
-        let mut meter = Meter::new(account.admit(&call).unwrap(), Arc::clone(&account));
+        let mut meter = Meter::new(charge(&account, 40_000), Arc::clone(&account));
         stream.as_bytes().chunks(size).for_each(|piece| meter.read(piece));
         drop(meter);
         account.spent().0
@@ -194,10 +188,8 @@ mod tests {
     #[test]
     fn an_endless_line_is_counted_and_not_stored() {
         let (account, _notices) = Account::new(None);
-        let price = Price::from_dollars(4.0, 20.0);
-        let call = Call { model: "m".into(), price, body_bytes: 0, max_tokens: 0, streams: true };
         let account = Arc::new(account);
-        let mut meter = Meter::new(account.admit(&call).unwrap(), Arc::clone(&account));
+        let mut meter = Meter::new(charge(&account, 0), Arc::clone(&account));
         for _ in 0..100 {
             meter.read(&[b'x'; 10_000]);
         }

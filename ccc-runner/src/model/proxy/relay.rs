@@ -13,7 +13,8 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::JoinSet;
 
 use crate::model::http_server::ConnectionGuard;
-use crate::model::proxy::budget::{CallFailure, Charge, SPENDING_LIMIT_REACHED};
+use crate::model::proxy::budget::{CallFailure, SPENDING_LIMIT_REACHED};
+use crate::model::proxy::charge::Charge;
 use crate::model::proxy::metering::Meter;
 use crate::model::proxy::state::Gate;
 
@@ -124,8 +125,7 @@ impl Flow {
             () = self.idle.clock.sleep(self.idle.limit) => return Err(StreamEnd::Silent),
         };
         let Some(bytes) = chunk else {
-            // The last line may lack a line break.
-            self.meter.end_of_line();
+            self.meter.end();
             return Ok(None);
         };
         account.alive.send_replace(());

@@ -17,7 +17,6 @@ use crate::model::proxy::harmless_fields::HARMLESS_FIELDS;
 #[derive(Debug, Default)]
 pub(crate) struct MessageRequest<'a> {
     pub(crate) model: Cow<'a, str>,
-    pub(crate) stream: Option<bool>,
     pub(crate) max_tokens: Option<u64>,
     pub(crate) mcp_servers: bool,
     pub(crate) container: bool,
@@ -33,8 +32,16 @@ pub(crate) struct MessageRequest<'a> {
 pub(crate) struct Tool<'a> {
     #[serde(borrow, default, rename = "type")]
     pub(crate) kind: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    pub(crate) allowed_callers: Option<Vec<Cow<'a, str>>>,
+    #[serde(default)]
+    pub(crate) allowed_callers: Option<AllowedCallers>,
+}
+
+/// The list of the callers that a tool permits. The names are not stored, because a request can
+/// have millions of them.
+#[derive(Debug, Default)]
+pub(crate) struct AllowedCallers {
+    /// Whether the list contains a caller other than the model itself (`direct`).
+    pub(crate) has_others: bool,
 }
 
 #[derive(Debug, Default)]
@@ -111,7 +118,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for MessageRequest<'a> {
                             let model = once(&mut map, "model", &mut seen)?;
                             request.model = model.map(|Borrowed(model)| model).unwrap_or_default();
                         }
-                        "stream" => request.stream = once(&mut map, "stream", &mut seen)?,
+                        "stream" => {
+                            once::<_, bool>(&mut map, "stream", &mut seen)?;
+                        }
                         "max_tokens" => {
                             request.max_tokens = once(&mut map, "max_tokens", &mut seen)?;
                         }
@@ -174,6 +183,28 @@ impl<'de: 'a, 'a> Deserialize<'de> for Message<'a> {
             }
         }
         deserializer.deserialize_map(Fields(PhantomData))
+    }
+}
+
+impl<'de> Deserialize<'de> for AllowedCallers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Names;
+        impl<'de> Visitor<'de> for Names {
+            type Value = AllowedCallers;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("names of callers")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<AllowedCallers, A::Error> {
+                let mut callers = AllowedCallers::default();
+                while let Some(Borrowed(name)) = seq.next_element()? {
+                    callers.has_others |= name != "direct";
+                }
+                Ok(callers)
+            }
+        }
+        deserializer.deserialize_seq(Names)
     }
 }
 

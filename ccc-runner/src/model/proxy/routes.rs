@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -10,23 +10,26 @@ use axum::{Extension, Router};
 use bytes::Bytes;
 use ccc_core::{ErrorKind, untrusted_text::one_line};
 use serde::Deserialize;
-use serde_json::json;
-use tokio::sync::SemaphorePermit;
 
 use crate::model::http_server::{ConnectionGuard, ConnectionHandle};
-use crate::model::price::Tokens;
-use crate::model::proxy::budget::{Call, CallFailure, Charge, ModelNotice, SPENDING_LIMIT_REACHED};
-use crate::model::proxy::metering::Usage;
+use crate::model::proxy::admission::{Denial, Waiting, reserve};
+use crate::model::proxy::budget::CallFailure;
+use crate::model::proxy::charge::{Call, Charge};
+use crate::model::proxy::refusal::{Refused, deny, record_failure, refusal, refuse, too_many};
 use crate::model::proxy::relay::{IdleLimit, RequestResources, relay};
+use crate::model::proxy::request_body::read_body;
 use crate::model::proxy::response_body::read_response;
-use crate::model::proxy::rules::Rule;
+use crate::model::proxy::rules::{PermittedRequest, Rule};
 use crate::model::proxy::state::{Gate, MAX_BODY, Shared};
+use crate::model::proxy::token_count::count_tokens;
 use crate::model::proxy::upstream::{betas, meaning, returned};
+use crate::model::proxy::usage::Usage;
 
 /// Maximum length of an error response that is forwarded, in bytes.
 const MAX_ERROR: usize = 64 << 10;
-/// Time limit for receiving the body of a request.
-const BODY_WITHIN: std::time::Duration = std::time::Duration::from_secs(60);
+/// Maximum length of a body, in bytes, that is checked on the thread that answers requests. A longer
+/// body is checked on a thread for blocking work.
+const MAX_CHECKED_AT_ONCE: usize = 64 << 10;
 
 /// The kind of a request whose body the rules check.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -34,9 +37,6 @@ enum RequestKind {
     Message,
     Count,
 }
-
-/// An error response that the proxy itself creates, in the format of the Messages API.
-type Refused = Response;
 
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
     Router::new().fallback(answer).with_state(shared)
@@ -86,16 +86,14 @@ fn admitted(shared: &Shared, headers: &HeaderMap) -> Option<Arc<Gate>> {
 }
 
 async fn through(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     gate: &Arc<Gate>,
     request: Request,
     connection: ConnectionGuard,
 ) -> Result<Response, Refused> {
     let Ok(place) = Arc::clone(&gate.places).try_acquire_owned() else {
         let line = "too many model requests of this run are in progress: retry in 1 s";
-        let mut refused = refusal(StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", line);
-        refused.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
-        return Err(refused);
+        return Err(too_many(line));
     };
     let (parts, body) = request.into_parts();
     let path_and_query = parts.uri.path_and_query().map_or("/", |all| all.as_str());
@@ -115,36 +113,38 @@ async fn through(
         return Err(refuse(gate, StatusCode::NOT_FOUND, "not_found_error", line));
     }
     if gate.account.exhausted.is_cancelled() {
-        return Err(spending_limit_refusal(gate, true));
+        return Err(deny(gate, Denial::UsedUp));
     }
     let (body, _room) = read_body(shared, gate, &parts.headers, body).await?;
     let (mut charge, mut model) = (None, String::new());
     if let Some(asks) = asks {
-        let asked = shared.rules.read(&body, &betas(&parts.headers)).map_err(|refusal| {
-            refuse(gate, StatusCode::BAD_REQUEST, "invalid_request_error", refusal.to_string())
-        })?;
+        let asked = check_body(shared, gate, &body, betas(&parts.headers)).await?;
         model.clone_from(&asked.model);
         if asks == RequestKind::Message {
             let call = Call {
                 price: shared.prices.price(&asked.model),
                 model: asked.model,
                 body_bytes: body.len() as u64,
-                max_tokens: asked.max_tokens,
-                streams: asked.streams,
+                bound: asked.bound,
             };
-            let admitted = gate.account.admit(&call);
-            charge = Some(admitted.ok_or_else(|| spending_limit_refusal(gate, call.streams))?);
+            let room = &gate.waiting_room;
+            let waiting = Waiting { clock: &*shared.clock, limit: shared.silence, room };
+            let count = count_tokens(shared, gate, &parts.headers, query, body.clone());
+            let reserved = reserve(&gate.account, call, &waiting, count).await;
+            charge = Some(reserved.map_err(|denial| deny(gate, denial))?);
         }
     }
     let sent =
         shared.upstream.send(parts.method, path_and_query, &parts.headers, body, &gate.credential);
     let response = tokio::select! {
         biased;
-        response = sent => response.map_err(|error| {
-            if let Some(charge) = charge.take() {
-                charge.waive();
+        response = sent => response.map_err(|failure| {
+            match charge.take() {
+                Some(charge) if failure.can_have_arrived => charge.set_unanswered(),
+                charge => charge.into_iter().for_each(Charge::waive),
             }
-            record_failure(gate, &model, StatusCode::BAD_GATEWAY, error.kind(), error.to_string())
+            let (kind, line) = (failure.error.kind(), failure.error.to_string());
+            record_failure(gate, &model, StatusCode::BAD_GATEWAY, kind, line)
         })?,
         () = shared.clock.sleep(shared.silence) => {
             let line = format!("the model's API did not answer in {} s", shared.silence.as_secs());
@@ -171,6 +171,28 @@ async fn through(
     return_response(shared, gate, &model, response, charge, resources).await
 }
 
+/// Checks the body of a request. Returns the properties of a permitted request.
+async fn check_body(
+    shared: &Arc<Shared>,
+    gate: &Gate,
+    body: &Bytes,
+    betas: String,
+) -> Result<PermittedRequest, Refused> {
+    let checked = if body.len() <= MAX_CHECKED_AT_ONCE {
+        Ok(shared.rules.read(body, &betas))
+    } else {
+        let (shared, body) = (Arc::clone(shared), body.clone());
+        tokio::task::spawn_blocking(move || shared.rules.read(&body, &betas)).await
+    };
+    let checked = checked.map_err(|_| {
+        let line = "the task that checks the request failed";
+        refusal(StatusCode::INTERNAL_SERVER_ERROR, "api_error", line)
+    })?;
+    checked.map_err(|refusal| {
+        refuse(gate, StatusCode::BAD_REQUEST, "invalid_request_error", refusal.to_string())
+    })
+}
+
 /// Refuses a compressed response, because the proxy cannot count the tokens in it. Returns `None` if
 /// the response is not compressed.
 fn refuse_compression(gate: &Gate, model: &str, response: &reqwest::Response) -> Option<Refused> {
@@ -178,44 +200,6 @@ fn refuse_compression(gate: &Gate, model: &str, response: &reqwest::Response) ->
     let line = "the model's API compressed its answer, although the request accepts no compression";
     let (status, kind) = (StatusCode::BAD_GATEWAY, ErrorKind::Unexpected);
     Some(record_failure(gate, model, status, kind, line.to_owned()))
-}
-
-/// Reserves as many bytes of memory as the header `content-length` states, and then reads the whole
-/// body of a request. The memory is released when the returned permits are dropped.
-async fn read_body<'a>(
-    shared: &'a Shared,
-    gate: &'a Gate,
-    headers: &HeaderMap,
-    body: Body,
-) -> Result<(Bytes, [SemaphorePermit<'a>; 2]), Refused> {
-    if headers.contains_key(header::TRANSFER_ENCODING) {
-        let line = "a model request must have the header content-length instead of \
-                    transfer-encoding"
-            .to_owned();
-        return Err(refuse(gate, StatusCode::LENGTH_REQUIRED, "invalid_request_error", line));
-    }
-    // RFC 9112, 6.3: without `transfer-encoding` and `content-length`, a request has no body. hyper
-    // rejects a length that is not a number.
-    let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    let length: usize = length.and_then(|length| length.parse().ok()).unwrap_or(0);
-    if length > MAX_BODY {
-        let line = format!("the body of a model request must not exceed {} MiB", MAX_BODY >> 20);
-        return Err(refuse(gate, StatusCode::PAYLOAD_TOO_LARGE, "request_too_large", line));
-    }
-    // The semaphores are never closed. The length fits, because it is at most `MAX_BODY`.
-    let bytes = u32::try_from(length).unwrap_or(u32::MAX);
-    let cut_off = || {
-        let line = "the body of the model request was incomplete, or took too long to arrive";
-        refusal(StatusCode::BAD_REQUEST, "invalid_request_error", line)
-    };
-    let own = gate.room.acquire_many(bytes).await.map_err(|_| cut_off())?;
-    let room = shared.room.acquire_many(bytes).await.map_err(|_| cut_off())?;
-    let read = tokio::select! {
-        biased;
-        read = to_bytes(body, MAX_BODY) => read,
-        () = shared.clock.sleep(BODY_WITHIN) => return Err(cut_off()),
-    };
-    Ok((read.map_err(|_| cut_off())?, [own, room]))
 }
 
 async fn return_response(
@@ -248,8 +232,7 @@ async fn return_response(
             if let Some(mut charge) = charge
                 && let Ok(Message { usage }) = serde_json::from_slice(&body)
             {
-                // The API has counted all tokens, so the estimate of cache reads no longer applies.
-                charge.counted(usage.over(Tokens { cache_read: 0, ..charge.tokens() }));
+                charge.whole(usage);
                 charge.may_continue();
             }
             if gate.credential.is_in(&body) {
@@ -298,39 +281,4 @@ async fn forward_error(
         return refusal(status, "api_error", &line);
     }
     (status, headers, words).into_response()
-}
-
-fn spending_limit_refusal(gate: &Gate, streams: bool) -> Refused {
-    let line = if gate.account.exhausted.is_cancelled() || streams {
-        SPENDING_LIMIT_REACHED
-    } else {
-        "this request can cost more than the run may still spend: request a streamed response, or \
-         lower max_tokens"
-    };
-    refuse(gate, StatusCode::FORBIDDEN, "billing_error", line.to_owned())
-}
-
-/// Returns the response that refuses a request, and sends the agent's adapter a notice with the
-/// reason `line`.
-fn refuse(gate: &Gate, status: StatusCode, kind: &str, line: String) -> Refused {
-    gate.account.notice(ModelNotice::Refused(line.clone()));
-    refusal(status, kind, &line)
-}
-
-/// Records the failure `text` of a call to `model`, and returns the error response for the agent.
-fn record_failure(
-    gate: &Gate,
-    model: &str,
-    status: StatusCode,
-    kind: ErrorKind,
-    text: String,
-) -> Refused {
-    let refused = refusal(status, "api_error", &text);
-    gate.account.set_last_failure(model, CallFailure { kind, text });
-    refused
-}
-
-fn refusal(status: StatusCode, kind: &str, message: &str) -> Response {
-    let body = json!({ "type": "error", "error": { "type": kind, "message": message } });
-    (status, axum::Json(body)).into_response()
 }

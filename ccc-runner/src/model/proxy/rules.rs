@@ -7,6 +7,7 @@ use std::fmt;
 use serde::Deserialize;
 
 use crate::model::pattern::ModelPattern;
+use crate::model::proxy::bound::TokenBound;
 use crate::model::proxy::request::{Content, MessageRequest};
 
 /// A rule for requests to the model's API. The proxy refuses a request that breaks an enabled rule
@@ -61,6 +62,10 @@ impl fmt::Display for Rule {
     }
 }
 
+/// Maximum number of the characters `{` and `[` in a body that is parsed. The limit bounds memory:
+/// each of these characters can become a parsed value of about a hundred bytes.
+const MAX_VALUES: usize = 500_000;
+
 /// The enabled rules for requests to the model's API, and the list of permitted models.
 ///
 /// # Examples
@@ -107,6 +112,10 @@ impl Rules {
     /// separated by commas. Returns the properties of a permitted request, or the reason for a
     /// refusal.
     pub(crate) fn read(&self, body: &[u8], betas: &str) -> Result<PermittedRequest, Refusal> {
+        if memchr::memchr2_iter(b'{', b'[', body).count() > MAX_VALUES {
+            let text = format!("the request has more than {MAX_VALUES} objects and lists");
+            return Err(Refusal { rule: None, text });
+        }
         let request = MessageRequest::read(body).map_err(|e| Refusal {
             rule: None,
             // Report only the position: the body comes from the agent, and users read this message.
@@ -119,8 +128,7 @@ impl Rules {
         self.judge(&request, betas)?;
         Ok(PermittedRequest {
             model: request.model.into_owned(),
-            streams: request.stream.unwrap_or(false),
-            max_tokens: request.max_tokens.unwrap_or(0),
+            bound: TokenBound::of(body, request.max_tokens),
         })
     }
 
@@ -153,7 +161,7 @@ impl Rules {
                     )?;
                 }
             }
-            if tool.allowed_callers.iter().flatten().any(|caller| caller != "direct") {
+            if tool.allowed_callers.as_ref().is_some_and(|callers| callers.has_others) {
                 refuse(
                     Rule::ServerTools,
                     "the request allows code on the API's servers to call a tool".to_owned(),
@@ -255,15 +263,14 @@ const BETAS: &[(&str, Rule)] = &[
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PermittedRequest {
     pub(crate) model: String,
-    pub(crate) streams: bool,
-    pub(crate) max_tokens: u64,
+    pub(crate) bound: TokenBound,
 }
 
 /// The refusal of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
-    /// The rule that the request breaks. `None` if the body cannot be parsed: such a request is
-    /// refused even if all rules are disabled.
+    /// The rule that the request breaks. `None` if the body cannot be parsed or has too many values:
+    /// such a request is refused even if all rules are disabled.
     rule: Option<Rule>,
     text: String,
 }

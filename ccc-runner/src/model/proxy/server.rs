@@ -9,6 +9,8 @@ use tokio::sync::Semaphore;
 
 use crate::lock::lock;
 use crate::model::http_server::{self, Server};
+#[cfg(feature = "claude-code")]
+use crate::model::price::Price;
 use crate::model::price::PriceTable;
 use crate::model::proxy::access::ModelAccess;
 use crate::model::proxy::budget::Account;
@@ -25,6 +27,10 @@ const MAX_BODIES: usize = 256 << 20;
 /// Maximum total size, in bytes, of the request bodies that the proxy holds in memory for one run.
 /// With this limit, a run cannot block other runs by announcing bodies that it does not send.
 const MAX_BODIES_PER_RUN: usize = 64 << 20;
+/// Maximum total size, in bytes, of the request bodies of one run whose requests wait until the run
+/// can reserve their cost. The agent determines how long they wait, so they must not use the memory
+/// that other runs need.
+const MAX_WAITING_BODIES: usize = 8 << 20;
 /// Maximum number of concurrent requests of one run.
 const MAX_CONCURRENT_REQUESTS: usize = 32;
 
@@ -34,6 +40,29 @@ const MAX_CONCURRENT_REQUESTS: usize = 32;
 /// [`Rule`](crate::Rule)), replaces the secret by the credential, and forwards the request to the
 /// API. The proxy counts the cost of a response while the response arrives. A run that has reached
 /// its spending limit receives no more responses.
+///
+/// # Spending limits
+///
+/// If a run has a spending limit, the proxy reserves the most that a request can cost before it
+/// forwards the request. The costs of concurrent requests therefore do not exceed the limit
+/// together.
+///
+/// - The input is at most one token for each byte of the body, plus fixed amounts for images,
+///   documents and the API's own instructions. If the request contains `cache_control`, the whole
+///   input is priced as a write to the cache with the longest lifetime that the request names.
+/// - The output is at most `max_tokens`, which includes thinking. A request without `max_tokens`
+///   fits within no limit. The proxy does not change `max_tokens`.
+/// - If that amount does not fit, the proxy asks the API to count the input tokens, which is free,
+///   and uses that count instead of the number of bytes.
+/// - If the amount still does not fit, the request waits while other requests of the run are in
+///   progress, in the order of arrival. If none is in progress, the request is refused. The
+///   response then states the limit, the amount needed, and the amount spent.
+/// - The counts in the API's response replace the reservation: the counts of the input at the start
+///   of a stream, and the rest at the end. A request that the API refuses is free. If a response
+///   ends before the API has counted all of it, the rest of its reservation stays reserved.
+///
+/// At the end of a run, a part of the limit that is smaller than the reservation of one request can
+/// therefore remain unused.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ccc_core::Result<()> {
@@ -135,6 +164,12 @@ impl ModelProxyBuilder {
 }
 
 impl ModelProxy {
+    /// Returns the price of `model`.
+    #[cfg(feature = "claude-code")]
+    pub(crate) fn price(&self, model: &str) -> Price {
+        self.shared.prices.price(model)
+    }
+
     /// Returns a builder of a proxy to Anthropic's API, with every rule enabled and with
     /// Anthropic's list prices.
     #[must_use]
@@ -181,7 +216,8 @@ impl ModelProxy {
         let account = Arc::new(account);
         let places = Arc::new(Semaphore::new(MAX_CONCURRENT_REQUESTS));
         let room = Semaphore::new(MAX_BODIES_PER_RUN);
-        let gate = Gate { credential, account: Arc::clone(&account), places, room };
+        let waiting_room = Semaphore::new(MAX_WAITING_BODIES);
+        let gate = Gate { credential, account: Arc::clone(&account), places, room, waiting_room };
         lock(&self.shared.gates).insert(digest(secret.expose()), Arc::new(gate));
         Ok(ModelAccess::new(Arc::clone(&self.shared), secret, account, notices))
     }

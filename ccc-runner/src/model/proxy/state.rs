@@ -42,6 +42,9 @@ pub(crate) struct Gate {
     pub(crate) places: Arc<Semaphore>,
     /// One permit for each byte that the request bodies of this run may use in memory.
     pub(crate) room: Semaphore,
+    /// One permit for each byte that those request bodies of this run may use in memory whose
+    /// requests wait for a reservation.
+    pub(crate) waiting_room: Semaphore,
 }
 
 impl Shared {

@@ -102,7 +102,8 @@ impl Upstream {
     }
 
     /// Adds `credential` to a request, and sends the request to the API. Returns when the head of
-    /// the response has arrived.
+    /// the response has arrived. The error also states whether the API can have received the
+    /// request.
     pub(crate) async fn send(
         &self,
         method: Method,
@@ -110,12 +111,13 @@ impl Upstream {
         headers: &HeaderMap,
         body: Bytes,
         credential: &ModelCredential,
-    ) -> Result<reqwest::Response> {
+    ) -> std::result::Result<reqwest::Response, SendFailure> {
         let onward = headers.iter().filter(|(name, _)| is_forwarded(name));
         let mut sent: HeaderMap =
             onward.map(|(name, value)| (name.clone(), value.clone())).collect();
         sent.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let (name, value) = credential.header()?;
+        let unsent = |error| SendFailure { error, can_have_arrived: false };
+        let (name, value) = credential.header().map_err(unsent)?;
         sent.insert(name, value);
         if matches!(credential, ModelCredential::OAuthToken(_))
             && !betas(&sent).contains(OAUTH_BETA)
@@ -126,14 +128,24 @@ impl Upstream {
         let request = self.client.request(method, url).headers(sent).body(body);
         request.send().await.map_err(|error| {
             let error = error.without_url();
+            let can_have_arrived = !error.is_connect() && !error.is_builder();
             let line = if error.is_timeout() || error.is_connect() {
                 "cannot reach the model's API: check the configured address of the API, and the network"
             } else {
                 "the model's API closed the connection before it answered"
             };
-            Error::new(ErrorKind::Unavailable, line).with_source(error)
+            let error = Error::new(ErrorKind::Unavailable, line).with_source(error);
+            SendFailure { error, can_have_arrived }
         })
     }
+}
+
+/// The failure of a request that received no response.
+#[derive(Debug)]
+pub(crate) struct SendFailure {
+    pub(crate) error: Error,
+    /// Whether the API can have received the request, and can therefore charge for it.
+    pub(crate) can_have_arrived: bool,
 }
 
 /// Returns every beta feature that `headers` name, in lower case and separated by commas. A header

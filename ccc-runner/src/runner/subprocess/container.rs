@@ -12,6 +12,7 @@ use tokio::io::AsyncWriteExt;
 
 use crate::runner::limit_breach;
 use crate::runner::subprocess::command::Launcher;
+use crate::runner::subprocess::guard::Guards;
 use crate::runner::subprocess::processes::{self, Ownership};
 use crate::runner::subprocess::pump;
 use crate::runner::subprocess::reclaim::reclaim_tree;
@@ -24,7 +25,8 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(2);
 pub(crate) struct SubprocessContainer {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ownership: Ownership,
-    pub(crate) launcher: Launcher,
+    pub(crate) guards: Guards,
+    pub(crate) launcher: Arc<Launcher>,
     pub(crate) model_proxy: Option<String>,
 }
 
@@ -43,12 +45,23 @@ impl Container for SubprocessContainer {
     }
 
     async fn exec(&self, command: &Command, output: &mut dyn OutputSink) -> Result<ExitStatus> {
-        let mut child = self.launcher.command(command)?.spawn().map_err(|e| {
+        // The search for the program waits for the disk. The process is started without a pause
+        // before its session is recorded, so that a run that ends meanwhile finds it.
+        let (launcher, asked) = (Arc::clone(&self.launcher), command.clone());
+        let mut started = processes::blocking(move || launcher.command(&asked)).await??;
+        let mut child = started.spawn().map_err(|e| {
             let program = command.argv.first().map_or("", String::as_str);
             let line = format!("cannot start the program `{program}`");
             Error::new(ErrorKind::Unavailable, line).with_source(e)
         })?;
-        self.ownership.sessions.add(self.launcher.run, child.id());
+        if let Some(session) = self.ownership.sessions.add(self.launcher.run, child.id()) {
+            let added = self.guards.add(&*self.clock, self.launcher.run, session).await;
+            if let Err(error) = added {
+                // The program must not work without a guard.
+                processes::kill(&*self.clock, &self.ownership, self.launcher.run).await?;
+                return Err(error);
+            }
+        }
         let stdin = child.stdin.take();
         let write = async {
             if let Some(mut stdin) = stdin {

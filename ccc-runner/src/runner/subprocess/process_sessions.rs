@@ -24,15 +24,27 @@ pub(crate) struct Session {
     started: u64,
 }
 
+impl Session {
+    /// Returns the PID of the leader, which is also the ID of the session.
+    pub(crate) fn leader(self) -> i32 {
+        self.leader.as_raw_nonzero().get()
+    }
+
+    /// Returns the start time of the leader, in clock ticks since the system was booted.
+    pub(crate) fn started(self) -> u64 {
+        self.started
+    }
+}
+
 impl ProcessSessions {
     /// Records the session of the process `child` of `run`. The process leads this session, or will
-    /// lead it after its call of setsid(2).
-    pub(crate) fn add(&self, run: RunId, child: Option<u32>) {
-        let leader = child.and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
-        if let Some((leader, stat)) = leader.and_then(|pid| Some((pid, Stat::of(pid)?))) {
-            let session = Session { leader, started: stat.started };
-            lock(&self.0).entry(run).or_default().push(session);
-        }
+    /// lead it after its call of setsid(2). Returns the session, or `None` if the process has ended
+    /// and was reaped.
+    pub(crate) fn add(&self, run: RunId, child: Option<u32>) -> Option<Session> {
+        let leader = child.and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?))?;
+        let session = Session { leader, started: Stat::of(leader)?.started };
+        lock(&self.0).entry(run).or_default().push(session);
+        Some(session)
     }
 
     pub(crate) fn of(&self, run: RunId) -> Vec<Session> {

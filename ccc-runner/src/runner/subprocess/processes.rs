@@ -20,6 +20,10 @@ pub(crate) const RUN_MARK: &str = "CCC_RUN";
 /// installation does not kill the processes of another installation.
 pub(crate) const OWNER_MARK: &str = "CCC_OWNER";
 
+/// The environment variable that marks the guard of a run. A guard has this variable instead of
+/// [`RUN_MARK`], because it does not belong to the processes that end with the run.
+pub(crate) const GUARD_MARK: &str = "CCC_GUARD";
+
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// Maximum number of attempts to kill the processes of a run.
 const MAX_KILL_ATTEMPTS: u32 = 1_000;
@@ -74,11 +78,11 @@ fn each_process(mut seen: impl FnMut(Pid, &Path)) {
     }
 }
 
-/// Reads the environment of `process`, a directory of `/proc`, and returns the run that the
-/// environment names. Returns `None` if the environment does not contain `state_dir`: the process
+/// Reads the environment of `process`, a directory of `/proc`, and returns the run that the variable
+/// `name` of the environment names. Returns `None` if the environment does not contain `state_dir`: the process
 /// then belongs to no run of this installation. Also returns `None` if the environment cannot be
 /// read: the process is then a zombie, or its user is neither the service's user nor a run's user.
-fn run_of(process: &Path, state_dir: &str) -> Option<RunId> {
+fn run_of(process: &Path, state_dir: &str, name: &str) -> Option<RunId> {
     let mark = format!("{OWNER_MARK}={state_dir}");
     let environment =
         environment(process).ok().filter(|found| !found.is_empty()).or_else(|| {
@@ -92,7 +96,7 @@ fn run_of(process: &Path, state_dir: &str) -> Option<RunId> {
         return None;
     }
     variables.find_map(|variable| {
-        let value = variable.strip_prefix(RUN_MARK.as_bytes())?.strip_prefix(b"=")?;
+        let value = variable.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
         std::str::from_utf8(value).ok()?.parse().ok()
     })
 }
@@ -117,7 +121,7 @@ pub(crate) async fn runs_alive(ours: &Ownership) -> Result<Vec<RunId>> {
     let state_dir = ours.state_dir.clone();
     blocking(move || {
         let mut runs = Vec::new();
-        each_process(|_, process| runs.extend(run_of(process, &state_dir)));
+        each_process(|_, process| runs.extend(run_of(process, &state_dir, RUN_MARK)));
         runs
     })
     .await
@@ -134,7 +138,8 @@ async fn signal_all(ours: &Ownership, run: RunId, signals: &'static [Signal]) ->
         let mut found = 0;
         each_process(|pid, process| {
             let is_theirs = user.is_some_and(|user| is_alive_as(user, process));
-            let is_marked = || run_of(process, &state_dir) == Some(run) || is_in(&sessions, pid);
+            let is_marked =
+                || run_of(process, &state_dir, RUN_MARK) == Some(run) || is_in(&sessions, pid);
             if is_theirs || (is_marked() && plausible(process)) {
                 found += 1;
                 for signal in signals {
@@ -199,8 +204,28 @@ pub(crate) async fn kill(clock: &dyn Clock, ours: &Ownership, run: RunId) -> Res
     ))
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+/// Kills the guards of `run` that an earlier service left. Such a guard would kill the processes
+/// that this service starts for the same run.
+pub(crate) async fn kill_guards(ours: &Ownership, run: RunId) -> Result<()> {
+    let state_dir = ours.state_dir.clone();
+    let user = rustix::process::geteuid().as_raw();
+    blocking(move || {
+        each_process(|pid, process| {
+            let marked = || run_of(process, &state_dir, GUARD_MARK) == Some(run);
+            if is_alive_as(user, process) && marked() {
+                let _ = kill_process(pid, Signal::KILL);
+            }
+        });
+    })
+    .await
+}
+
+/// Executes `work` on a thread for blocking work. File calls can take any time, for example on a
+/// disk that does not answer, and must not delay the threads that answer requests.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(|e| {
-        Error::new(ErrorKind::Unexpected, "the task that scans /proc failed").with_source(e)
+        Error::new(ErrorKind::Unexpected, "a task for blocking work failed").with_source(e)
     })
 }

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use ccc_core::{Error, ErrorKind, Result};
 
 /// Returns the path of the tool `program` on the host machine. Most tools that the runner needs are
-/// in the package util-linux.
+/// in the package util-linux. The others are in the packages grep and coreutils.
 ///
 /// # Errors
 /// [`ErrorKind::Unavailable`] if the tool is not in `PATH`.
 pub(crate) fn host_tool(program: &str) -> Result<PathBuf> {
     find_program(program, None, |_| true).ok_or_else(|| {
-        let line = format!("the tool `{program}` is not in PATH: install util-linux");
+        let line =
+            format!("the tool `{program}` is not in PATH: install util-linux, grep and coreutils");
         Error::new(ErrorKind::Unavailable, line)
     })
 }

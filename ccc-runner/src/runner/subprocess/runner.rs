@@ -13,6 +13,7 @@ use ccc_core::{
 use crate::runner::container_user::{ContainerUser, chown_tree};
 use crate::runner::subprocess::command::Launcher;
 use crate::runner::subprocess::container::SubprocessContainer;
+use crate::runner::subprocess::guard::Guards;
 use crate::runner::subprocess::process_sessions::ProcessSessions;
 use crate::runner::subprocess::processes::{self, Ownership};
 use crate::runner::subprocess::program_path::host_tool;
@@ -36,6 +37,11 @@ use crate::runner::workspace;
 /// environment. There is one exception: a process that did both is not found if the run has no
 /// dedicated UID. The runner needs `/proc`, and therefore Linux.
 ///
+/// Each run also has a guard, a process that kills the processes of the run in the same way if this
+/// process ends without the end of the run, for example by SIGKILL (spec: X14e). The guard also does
+/// so when the runner and its containers are dropped. With a dedicated UID, a program cannot signal
+/// the guard. Without one, a program can, and its run's next program is then not started.
+///
 /// The runner does not enforce the setting [`Network`] of a container. It also does not limit the
 /// total memory of all processes. [`capabilities`](ContainerRunner::capabilities) reports this.
 #[derive(Debug)]
@@ -48,6 +54,7 @@ pub struct SubprocessRunner {
     /// `tmp`.
     state_dir: PathBuf,
     ownership: Ownership,
+    guards: Guards,
     model_proxy: Option<String>,
 }
 
@@ -72,7 +79,8 @@ impl SubprocessRunner {
         };
         let can_switch_user = rustix::process::geteuid().is_root().then(CanSwitchUser::default);
         let clock = Arc::new(SystemClock);
-        Ok(Self { clock, can_switch_user, state_dir, ownership, model_proxy: None })
+        let guards = Guards::default();
+        Ok(Self { clock, can_switch_user, state_dir, ownership, guards, model_proxy: None })
     }
 
     /// Permits the agent's programs to run as root if this service is root: **they can then do
@@ -96,6 +104,14 @@ impl SubprocessRunner {
     }
 }
 
+impl SubprocessRunner {
+    /// Restores the UID of `run`, whose directory is `state`, after a restart of the service.
+    async fn restore_uid(&self, run: RunId, state: &Path) -> Result<()> {
+        let (uids, state) = (self.ownership.uids.clone(), state.to_owned());
+        processes::blocking(move || uids.restore(run, &state)).await?
+    }
+}
+
 #[async_trait]
 impl ContainerRunner for SubprocessRunner {
     fn name(&self) -> &'static str {
@@ -107,7 +123,7 @@ impl ContainerRunner for SubprocessRunner {
     }
 
     async fn check(&self) -> Result<()> {
-        for program in ["setsid", "prlimit", "setpriv"] {
+        for program in ["setsid", "prlimit", "setpriv", "sh", "grep", "sleep"] {
             host_tool(program)?;
         }
         if !Path::new("/proc/self/environ").exists() {
@@ -124,30 +140,41 @@ impl ContainerRunner for SubprocessRunner {
 
     async fn spawn(&self, run: RunId, spec: &ContainerSpec) -> Result<Box<dyn Container>> {
         let mut spec = spec.clone();
-        spec.workspace = workspace::resolve(&spec.workspace)?;
         let state = self.state_dir.join(run.to_string());
-        for directory in [&state, &state.join("home"), &state.join("tmp")] {
-            private_dir(directory)?;
-        }
-        let mut user_switch = None;
+        let (asked, made) = (spec.workspace.clone(), state.clone());
+        let prepare = move || {
+            for directory in [&made, &made.join("home"), &made.join("tmp")] {
+                private_dir(directory)?;
+            }
+            workspace::resolve(&asked)
+        };
+        spec.workspace = processes::blocking(prepare).await??;
+        self.guards.dismiss(&self.ownership, run).await?;
+        let (mut user_switch, mut guarded) = (None, None);
         if let Some(probe) = &self.can_switch_user {
             probe.check(&self.state_dir).await?;
             // Kill the processes of an earlier attempt at this run, because they could interfere
             // with the work of root below.
-            self.ownership.uids.restore(run, &state)?;
+            self.restore_uid(run, &state).await?;
             processes::kill(&*self.clock, &self.ownership, run).await?;
-            let uid = self.ownership.uids.acquire(run)?;
+            let uids = self.ownership.uids.clone();
+            let uid = processes::blocking(move || uids.acquire(run)).await??;
             for tree in [&spec.workspace, &state] {
                 chown_tree(tree.clone(), ContainerUser { uid, gid: uid }).await?;
             }
-            user_switch = Some(UserSwitch::new(uid, &spec.workspace, &state));
+            let (workspace, home) = (spec.workspace.clone(), state.clone());
+            let switch = move || UserSwitch::new(uid, &workspace, &home);
+            user_switch = Some(processes::blocking(switch).await?);
+            guarded = Some((uid, self.ownership.uids.lock_of(run)?));
         }
+        self.guards.start(&self.ownership, run, guarded).await?;
         let asked = spec.network == Network::ModelProxy;
         let state_dir = self.ownership.state_dir.clone();
         Ok(Box::new(SubprocessContainer {
             clock: Arc::clone(&self.clock),
             ownership: self.ownership.clone(),
-            launcher: Launcher { run, state_dir, spec, home: state, user_switch },
+            guards: self.guards.clone(),
+            launcher: Arc::new(Launcher { run, state_dir, spec, home: state, user_switch }),
             model_proxy: asked.then(|| self.model_proxy.clone()).flatten(),
         }))
     }
@@ -155,9 +182,10 @@ impl ContainerRunner for SubprocessRunner {
     async fn destroy(&self, run: RunId) -> Result<()> {
         let state = self.state_dir.join(run.to_string());
         if self.can_switch_user.is_some() {
-            self.ownership.uids.restore(run, &state)?;
+            self.restore_uid(run, &state).await?;
         }
         processes::kill(&*self.clock, &self.ownership, run).await?;
+        self.guards.dismiss(&self.ownership, run).await?;
         ccc_core::remove_tree::remove_tree(state).await?;
         self.ownership.uids.forget(run);
         Ok(())
@@ -165,8 +193,14 @@ impl ContainerRunner for SubprocessRunner {
 
     async fn orphans(&self) -> Result<Vec<RunId>> {
         let mut runs = processes::runs_alive(&self.ownership).await?;
-        let entries = fs::read_dir(&self.state_dir).map_err(|e| unusable(&self.state_dir, &e))?;
-        runs.extend(entries.filter_map(|e| e.ok()?.file_name().to_str()?.parse::<RunId>().ok()));
+        let state_dir = self.state_dir.clone();
+        let listed = processes::blocking(move || {
+            let entries = fs::read_dir(&state_dir).map_err(|e| unusable(&state_dir, &e))?;
+            let name = |e: std::io::Result<fs::DirEntry>| e.ok()?.file_name().into_string().ok();
+            let found: Vec<RunId> = entries.filter_map(|e| name(e)?.parse().ok()).collect();
+            Ok::<_, Error>(found)
+        });
+        runs.extend(listed.await??);
         runs.sort_unstable();
         runs.dedup();
         Ok(runs)

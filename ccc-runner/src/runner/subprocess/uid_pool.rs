@@ -32,7 +32,7 @@ pub(crate) struct UidPool(Arc<Mutex<HashMap<RunId, UidLock>>>);
 struct UidLock {
     uid: u32,
     /// The locked file. The kernel releases the lock when this process ends.
-    _file: OwnedFd,
+    file: OwnedFd,
 }
 
 /// The directory of the lock files, which prevent two services from using the same UID. Only root
@@ -63,7 +63,7 @@ impl UidLock {
             let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let file = openat(&place, uid.to_string(), flags, Mode::RUSR | Mode::WUSR)?;
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => Ok(Some(Self { uid, _file: file })),
+                Ok(()) => Ok(Some(Self { uid, file })),
                 Err(Errno::WOULDBLOCK) => Ok(None),
                 Err(e) => Err(e.into()),
             }
@@ -122,6 +122,20 @@ impl UidPool {
 
     pub(crate) fn of(&self, run: RunId) -> Option<u32> {
         lock(&self.0).get(&run).map(|lock| lock.uid)
+    }
+
+    /// Returns another descriptor of the lock file of the run's UID. The UID stays locked until all
+    /// descriptors are closed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`] if the run has no UID, or if no descriptor is free.
+    pub(crate) fn lock_of(&self, run: RunId) -> Result<OwnedFd> {
+        let locks = lock(&self.0);
+        let held = locks.get(&run).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound));
+        held.and_then(|lock| lock.file.try_clone()).map_err(|e| {
+            let line = "cannot open the lock of the run's UID again";
+            Error::new(ErrorKind::Unavailable, line).with_source(e)
+        })
     }
 
     /// Returns a function that checks from the UID of a process whether the process can belong to

@@ -8,7 +8,7 @@ use ccc_runner::Rule::Models;
 use ccc_runner::{ModelPattern, ModelProxy, Rule, Rules};
 
 use super::api::{Api, Reply};
-use super::wire::{Answer, ask, request};
+use super::wire::{Answer, ask, message, request};
 use super::{PLAIN, notices, open, shown, start};
 
 /// Puts `text` into a request. Returns the value of the beta header, and the body. `place` selects
@@ -157,4 +157,26 @@ async fn only_the_models_that_the_operator_lists_are_permitted() {
     }
     let none = Gate::with(Rules::default().with_models([])).await;
     none.check(PATHS[0], &put(Model, "claude-a", 0), Some(Models)).await;
+}
+
+/// Checks that a small body does not become a large structure in memory.
+#[tokio::test]
+async fn a_body_with_too_many_values_is_refused() {
+    // spec: X3c
+    let api = Api::saying(|| Reply::message(1, 1)).await;
+    let proxy = start(&api.url, |builder| builder).await;
+    let access = open(&proxy, None);
+    for (field, value) in
+        [("messages", "{}"), ("tools", "{}"), ("system", r#"{"type":"text"}"#), ("metadata", "[]")]
+    {
+        // Two more values are the request and the list.
+        for (count, status) in [(499_998, 200), (499_999, 400)] {
+            let values = vec![value; count].join(",");
+            let body = format!(r#"{{"model":"claude-a","max_tokens":1,"{field}":[{values}]}}"#);
+            let answer = ask(proxy.url(), &message(shown(&access), &body)).await;
+            assert_eq!(answer.status, status, "{field} {count}");
+            let named = answer.body.contains("more than 500000 objects and lists");
+            assert_eq!(named, status == 400, "{field} {count}");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use ccc_core::agent::ModelUsage;
+use ccc_runner::{ModelAccess, ModelCredential, ScriptedModel};
 use futures_util::future::join_all;
 
 use super::api::{Api, Reply, end, start as start_of, text};
@@ -172,53 +173,122 @@ async fn a_limit_cuts_the_answer_in_the_middle_and_refuses_the_next() {
     }
 }
 
+/// Returns the most that a request with this body for `claude-a` can cost: one token for each byte,
+/// 1,000 tokens that the API can add, and ten tokens of output.
+fn most(body: &str) -> u64 {
+    body.len() as u64 + 1_000 + 100
+}
+
+/// Starts an API that counts `count` input tokens, and gives the same answer to all messages.
+async fn counting(count: u64, reply: impl Fn() -> Reply + Send + Sync + 'static) -> Api {
+    Api::start(move |seen| {
+        if seen.contains("count_tokens") {
+            return Reply::json(&format!(r#"{{"input_tokens":{count}}}"#));
+        }
+        reply()
+    })
+    .await
+}
+
+/// Returns the number of requests for a message that reached the API.
+fn forwarded(api: &Api) -> u64 {
+    api.seen().iter().filter(|seen| !seen.contains("count_tokens")).count() as u64
+}
+
 #[tokio::test]
-async fn the_whole_limit_can_be_spent_and_no_more() {
+async fn a_request_is_forwarded_only_if_the_most_that_it_can_cost_fits() {
     // spec: X3c
+    // spec: X3d
     let api = Api::saying(|| Reply::message(900, 10)).await;
     let proxy = start(&api.url, |builder| builder).await;
-    let sent = (PLAIN.len() as u64 / 4).div_ceil(10);
-    // `PLAIN` requests a whole answer of at most ten tokens. The limit must cover all of them.
-    for (limit, expected) in [(0, 403), (1, 403), (99 + sent, 403), (100 + sent, 200), (1_000, 200)]
-    {
-        let access = open(&proxy, Some(limit));
-        let answer = ask(proxy.url(), &message(shown(&access), PLAIN)).await;
-        assert_eq!((answer.status, access.spent().0 > 0), (expected, expected == 200), "{limit}");
-        let next = ask(proxy.url(), &message(shown(&access), PLAIN)).await;
-        assert_eq!(next.status, 403, "{limit}");
-        // A stream is permitted while any money is left, even if a whole answer is not.
-        let left = limit > access.spent().0;
-        let stream = ask(proxy.url(), &message(shown(&access), STREAM)).await;
-        assert_eq!(stream.status, if left { 200 } else { 403 }, "{limit}");
-    }
-    // When the limit is spent completely, a stream is refused too.
-    let access = open(&proxy, Some(1_000));
-    for (body, expected) in [(PLAIN, 200), (STREAM, 403)] {
-        assert_eq!(ask(proxy.url(), &message(shown(&access), body)).await.status, expected);
+    for body in [PLAIN, STREAM] {
+        let most = most(body);
+        for (limit, expected) in
+            [(0, 403), (1, 403), (most - 1, 403), (most, 200), (most + 999, 200)]
+        {
+            let mut access = open(&proxy, Some(limit));
+            let answer = ask(proxy.url(), &message(shown(&access), body)).await;
+            let spent = if expected == 200 { 1_000 } else { 0 };
+            assert_eq!((answer.status, access.spent().0), (expected, spent), "{limit}");
+            // The rest of the limit does not cover a second request.
+            let next = ask(proxy.url(), &message(shown(&access), body)).await;
+            assert_eq!((next.status, &*next.error()), (403, "billing_error"), "{limit}");
+            assert_eq!(access.is_exhausted(), limit == 0, "{limit}");
+            let said = notices(&mut access).pop().unwrap();
+            let amount = |micro_usd: u64| format!("$0.{micro_usd:06}");
+            for part in [amount(most), amount(limit), format!("{} is spent", amount(spent))] {
+                assert!(limit == 0 || said.contains(&part), "{part}: {said}");
+            }
+        }
     }
     let access = open(&proxy, Some(u64::MAX / 2));
     let many = PLAIN.replace("\"max_tokens\":10", "\"max_tokens\":18446744073709551615");
-    assert_eq!(ask(proxy.url(), &message(shown(&access), many)).await.status, 403);
+    let none = PLAIN.replace("\"max_tokens\":10,", "");
+    let before = api.seen().len();
+    for body in [many, none] {
+        assert_eq!(ask(proxy.url(), &message(shown(&access), body)).await.status, 403);
+    }
+    // No count of the input can make them fit.
+    assert_eq!(api.seen().len(), before);
     assert!(!access.is_exhausted());
+}
+
+#[tokio::test]
+async fn an_agent_that_ignores_refusals_reaches_the_limit() {
+    // spec: X14c
+    let api = Api::saying(|| Reply::message(900, 10)).await;
+    let proxy = start(&api.url, |builder| builder).await;
+    let access = open(&proxy, Some(most(PLAIN) + 999));
+    assert_eq!(ask(proxy.url(), &message(shown(&access), PLAIN)).await.status, 200);
+    for n in 1..=9 {
+        let answer = ask(proxy.url(), &message(shown(&access), PLAIN)).await;
+        assert_eq!((answer.status, access.is_exhausted()), (403, n >= 8), "{n}");
+    }
+}
+
+#[tokio::test]
+async fn the_api_counts_the_input_if_the_size_of_the_body_does_not_fit() {
+    // spec: X3d
+    let api = counting(320, || Reply::message(320, 10)).await;
+    let proxy = start(&api.url, |builder| builder).await;
+    let body = PLAIN.replace("\"hi\"", &format!("\"{}\"", "x".repeat(5_000)));
+    // The count, a sixteenth more, 256 more, and ten tokens of output.
+    let needed = 320 + 20 + 256 + 100;
+    for (limit, status, counts) in
+        [(needed - 1, 403, 1), (needed, 200, 1), (most(&body) - 1, 200, 1), (most(&body), 200, 0)]
+    {
+        let before = (api.seen().len() as u64, forwarded(&api));
+        let access = open(&proxy, Some(limit));
+        let answer = ask(proxy.url(), &message(shown(&access), &body)).await;
+        assert_eq!(answer.status, status, "{limit}: {answer:?}");
+        let sent = forwarded(&api) - before.1;
+        assert_eq!(
+            (sent, api.seen().len() as u64 - before.0 - sent),
+            (u64::from(status == 200), counts)
+        );
+    }
+    let count = api.seen().into_iter().find(|seen| seen.contains("count_tokens")).unwrap();
+    let (head, sent) = count.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("post /v1/messages/count_tokens http/1.1"), "{head}");
+    assert!(sent.starts_with(r#"{"model":"claude-a","messages":"#), "{sent}");
+    assert!(!sent.contains("max_tokens"), "{sent}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn concurrent_requests_do_not_exceed_the_limit_together() {
     // spec: X3c
+    // spec: X3d
     let api = Api::saying(|| Reply::message(0, 10)).await;
     let proxy = start(&api.url, |builder| builder).await;
-    let sent = (PLAIN.len() as u64 / 4).div_ceil(10);
-    for _ in 0..10 {
-        // Three requests fit, because each reserves its maximum cost.
-        let access = open(&proxy, Some(3 * (100 + sent)));
-        let all = (0..16).map(|_| ask_apart(proxy.url(), message(shown(&access), PLAIN)));
-        let answers = join_all(all).await;
-        let served = answers.iter().filter(|answer| answer.status == 200).count();
-        assert!(
-            served == 3 && access.spent().0 <= 3 * (100 + sent),
-            "{served} {:?}",
-            access.spent()
-        );
+    // Each answer costs 100. A request is forwarded while the rest of the limit covers it.
+    for (limit, expected) in [(most(PLAIN) + 500, 6), (3 * most(PLAIN), 16)] {
+        for _ in 0..10 {
+            let access = open(&proxy, Some(limit));
+            let all = (0..16).map(|_| ask_apart(proxy.url(), message(shown(&access), PLAIN)));
+            let answers = join_all(all).await;
+            let served = answers.iter().filter(|answer| answer.status == 200).count();
+            assert_eq!((served as u64, access.spent().0), (expected, 100 * expected));
+        }
     }
 }
 
@@ -226,34 +296,216 @@ async fn ask_apart(url: &str, bytes: Vec<u8>) -> Answer {
     ask(url, &bytes).await
 }
 
+/// Sixteen streams at once, each of which costs $2.70 of a limit of $10.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn sixteen_parallel_streams_stay_within_the_limit() {
+    // spec: X3d
+    let (one, limit) = (2_700_000, 10_000_000);
+    let turn = "[[turn]]\nsay = 'More.'\ntokens = { input = 20000, output = 32000 }\n";
+    let text = "x".repeat(80_000);
+    let body = format!(
+        r#"{{"model":"claude-opus-4-1","max_tokens":32000,"stream":true,"tools":[{{"name":"x"}}],"messages":[{{"role":"user","content":"{text}"}}]}}"#
+    );
+    for (limit, forwarded) in [(Some(limit), 3), (None, 16)] {
+        let model = ScriptedModel::start(turn).await.unwrap();
+        let proxy = start(model.url(), |builder| builder).await;
+        let credential = ModelCredential::ApiKey(model.key().clone());
+        let access = proxy.open(credential, limit).unwrap();
+        let all = (0..16).map(|_| ask_apart(proxy.url(), message(shown(&access), &body)));
+        let answers = join_all(all).await;
+        let whole = answers.iter().filter(|it| it.body.contains("message_stop")).count();
+        let refused = answers.iter().filter(|it| it.status == 403).count();
+        let sent = model.seen().iter().filter(|seen| seen.path == "/v1/messages").count();
+        assert_eq!((sent, whole, refused), (forwarded, forwarded, 16 - forwarded));
+        until(|| access.spent().0 == one * forwarded as u64).await;
+    }
+    // Without a reservation, the same requests cost more than four times the limit.
+    assert!(3 * one <= limit && 16 * one > 4 * limit);
+}
+
+/// A function that returns the answer to the next request.
+type Answers = Box<dyn Fn() -> Reply + Send + Sync>;
+
+/// Checks that answers whose cost the API does not count completely use up what was reserved for
+/// them.
 #[tokio::test]
-async fn the_maximum_cost_of_an_answer_is_reserved_before_it_is_requested() {
-    // spec: X3c
-    // All requests reach the API before any of them is answered.
+async fn an_answer_that_was_not_counted_costs_the_most_that_it_can() {
+    // spec: X3d
+    let usage = |json: &str| {
+        format!("data: {{\"type\":\"message_start\",\"message\":{{\"usage\":{json}}}}}\n\n")
+    };
+    let delta = |json: &str| {
+        format!(
+            "data: {{\"type\":\"message_delta\",\"delta\":{{\"stop_reason\":\"end_turn\"}},\"usage\":{json}}}\n\n"
+        )
+    };
+    let counted = usage(r#"{"input_tokens":10}"#);
+    let rest = delta(r#"{"output_tokens":1}"#);
+    let cut = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 99999\r\n\r\n";
+    let json = |body: &str| Reply::json(body);
+    let replies = {
+        let mut all: Vec<(&str, Answers)> = Vec::new();
+        for events in [
+            String::new(),
+            "data: {}\n\n".to_owned(),
+            text("hidden"),
+            format!("{}{rest}", usage("null")),
+            format!("{}{rest}", usage("{}")),
+            format!("{}{rest}", usage("[]")),
+            format!("{}{rest}", usage(r#"{"input_tokens":-1}"#)),
+            format!("{}{rest}", usage(r#"{"input_tokens":1.5}"#)),
+            format!("{}{rest}", usage(r#"{"input_tokens":"1"}"#)),
+            format!("{}{rest}", usage(r#"{"input_tokens":1e999}"#)),
+            format!("{}{rest}", usage(r#"{"input_tokens":NaN}"#)),
+            format!("{}{rest}", usage(r#"{"input_tokens":null}"#)),
+            format!("{}{rest}", usage(r#"{"input_tokens":18446744073709551616}"#)),
+        ] {
+            all.push(("a stream", Box::new(move || Reply::events(&events))));
+        }
+        for body in [
+            "",
+            "{}",
+            "[]",
+            r#"{"usage":null}"#,
+            r#"{"usage":{"input_tokens":1}}"#,
+            r#"{"usage":{"output_tokens":1}}"#,
+            r#"{"usage":{"input_tokens":1,"output_tokens":-1}}"#,
+        ] {
+            all.push(("a message", Box::new(move || json(body))));
+        }
+        all.push(("compressed", Box::new(|| Reply::of(200, &["content-encoding: gzip"], "x"))));
+        all.push(("no answer", Box::new(|| Reply::bytes(""))));
+        all.push(("cut before any event", Box::new(move || Reply::bytes(cut))));
+        all
+    };
+    for (what, reply) in replies {
+        let shown_reply = format!("{what}: {:?}", reply());
+        let api = Api::saying(reply).await;
+        let proxy = start(&api.url, |builder| builder).await;
+        let most = most(STREAM);
+        let access = open(&proxy, Some(3 * most));
+        let mut statuses = Vec::new();
+        for _ in 0..4 {
+            statuses.push(ask(proxy.url(), &message(shown(&access), STREAM)).await.status);
+        }
+        assert_eq!(statuses[3], 403, "{statuses:?} {shown_reply}");
+        assert!(!statuses[..3].contains(&403), "{statuses:?} {shown_reply}");
+    }
+    // The input is counted, and the rest is not: ten tokens of output stay reserved.
+    for events in [counted.clone(), format!("{counted}{}", delta("{}")), format!("{cut}{counted}")]
+    {
+        let whole = !events.starts_with("HTTP");
+        let api =
+            Api::saying(
+                move || {
+                    if whole { Reply::events(&events) } else { Reply::bytes(events.clone()) }
+                },
+            )
+            .await;
+        let proxy = start(&api.url, |builder| builder).await;
+        let access = open(&proxy, Some(most(STREAM) + 3 * 110));
+        let mut statuses = Vec::new();
+        for _ in 0..5 {
+            statuses.push(ask(proxy.url(), &message(shown(&access), STREAM)).await.status);
+        }
+        assert_eq!(statuses, [200, 200, 200, 200, 403]);
+    }
+}
+
+/// Returns a request for a message on a connection whose end the proxy notices at once.
+fn abandoned(access: &ModelAccess, body: &str) -> Vec<u8> {
+    let asked = String::from_utf8(message(shown(access), body)).unwrap();
+    asked.replace("connection: close\r\n", "").into_bytes()
+}
+
+/// Checks that an agent that disconnects again and again gains nothing.
+#[tokio::test]
+async fn streams_that_an_agent_leaves_stay_within_the_limit() {
+    // spec: X3d
     let (hand, over) = std::sync::mpsc::channel();
     let hand = Mutex::new(hand);
-    let api = Api::saying(move || {
+    let api = counting(10_000, move || {
+        let (reply, more) = Reply::events(&start_of(100)).then();
+        hand.lock().unwrap().send(more).unwrap();
+        reply
+    })
+    .await;
+    let proxy = start(&api.url, |builder| builder).await;
+    // At the start of each stream, 200 are reserved: 100 for the input, and 100 for the output.
+    let access = open(&proxy, Some(most(STREAM) + 4 * 200));
+    let mut left = Vec::new();
+    for n in 1..=5 {
+        let mut wire = Wire::send(proxy.url(), &abandoned(&access, STREAM)).await;
+        wire.until("message_start").await;
+        left.push(over.recv().unwrap());
+        drop(wire);
+        until(|| access.spent().1.first().is_some_and(|usage| usage.input_tokens == 100 * n)).await;
+    }
+    let answer = ask(proxy.url(), &message(shown(&access), STREAM)).await;
+    assert_eq!((answer.status, &*answer.error()), (403, "billing_error"), "{answer:?}");
+    assert!(answer.body.contains("for responses that were cut off"), "{answer:?}");
+    assert_eq!(forwarded(&api), 5);
+}
+
+#[tokio::test]
+async fn a_request_that_does_not_fit_waits_for_those_in_progress() {
+    // spec: X3c
+    // spec: X3d
+    let (hand, over) = std::sync::mpsc::channel();
+    let hand = Mutex::new(hand);
+    let api = counting(10_000, move || {
         let (reply, more) = Reply::bytes("").then();
         hand.lock().unwrap().send(more).unwrap();
         reply
     })
     .await;
     let proxy = start(&api.url, |builder| builder).await;
-    let sent = (PLAIN.len() as u64 / 4).div_ceil(10);
-    let access = open(&proxy, Some(3 * (100 + sent)));
+    let access = open(&proxy, Some(3 * most(PLAIN)));
     let mut wires = Vec::new();
     for n in 1..=3 {
         wires.push(Wire::send(proxy.url(), &message(shown(&access), PLAIN)).await);
-        until(|| api.seen().len() == n).await;
+        until(|| forwarded(&api) == n).await;
     }
-    assert_eq!(ask(proxy.url(), &message(shown(&access), PLAIN)).await.status, 403);
+    let fourth = Wire::send(proxy.url(), &abandoned(&access, PLAIN)).await;
+    until(|| api.seen().len() == 4).await;
+    let fifth = Wire::send(proxy.url(), &message(shown(&access), PLAIN)).await;
+    // The fourth request asked for a count, and then waits. When its agent disconnects, the fifth
+    // is the next.
+    drop(fourth);
+    until(|| api.seen().len() == 5).await;
     let body = r#"{"usage":{"input_tokens":1,"output_tokens":1}}"#;
     let reply = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
-    for wire in wires {
+    wires.push(fifth);
+    for (n, wire) in (1..).zip(wires) {
+        until(|| forwarded(&api) >= n).await;
         over.recv().unwrap().send(reply.clone().into_bytes()).unwrap();
         assert_eq!(wire.rest().await.status, 200);
     }
-    assert_eq!(access.spent().0, 33);
+    assert_eq!((access.spent().0, forwarded(&api)), (44, 4));
+}
+
+#[tokio::test]
+async fn waiting_requests_do_not_use_the_memory_that_other_runs_need() {
+    // spec: X3d
+    let (hand, over) = std::sync::mpsc::channel();
+    let hand = Mutex::new(hand);
+    let api = counting(u64::MAX, move || {
+        let (reply, more) = Reply::bytes("").then();
+        hand.lock().unwrap().send(more).unwrap();
+        reply
+    })
+    .await;
+    let proxy = start(&api.url, |builder| builder).await;
+    let large = PLAIN.replace("\"hi\"", &format!("\"{}\"", "x".repeat(5 << 20)));
+    let access = open(&proxy, Some(most(&large)));
+    let first = Wire::send(proxy.url(), &message(shown(&access), PLAIN)).await;
+    until(|| forwarded(&api) == 1).await;
+    let _second = Wire::send(proxy.url(), &message(shown(&access), &large)).await;
+    until(|| api.seen().len() == 2).await;
+    let answer = ask(proxy.url(), &message(shown(&access), &large)).await;
+    assert_eq!((answer.status, &*answer.error()), (429, "rate_limit_error"), "{answer:?}");
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    drop((first, over));
 }
 
 #[tokio::test]

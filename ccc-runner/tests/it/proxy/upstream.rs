@@ -169,7 +169,7 @@ async fn an_unreachable_api_and_one_without_http_are_reported_differently() {
         "cannot reach the model's API: check the configured address of the API, and the network";
     let broke = "the model's API closed the connection before it answered";
     let proxy = start(&unreachable, |builder| builder).await;
-    let mut access = open(&proxy, Some(1_000));
+    let mut access = open(&proxy, Some(10_000));
     let answer = ask(proxy.url(), &message(shown(&access), PLAIN)).await;
     assert_eq!((answer.status, &*answer.error(), access.spent().0), (502, "api_error", 0));
     let said = notices(&mut access);
