@@ -9,8 +9,12 @@ mod checkout;
 mod collect;
 #[path = "git/commit.rs"]
 mod commit;
+#[path = "git/data_dir.rs"]
+mod data_dir;
 #[path = "git/hostile.rs"]
 mod hostile;
+#[path = "git/limits.rs"]
+mod limits;
 #[path = "git/push.rs"]
 mod push;
 #[path = "git/remote.rs"]

@@ -16,9 +16,13 @@ impl HostGit {
             .git("add")
             .dir(&paths.git_dir)
             .work_tree(&paths.workspace)
+            .reads_workspace()
             .setting("core.fsync=objects")
             .args(["--all", "--", "."]);
-        let (status, _, stderr) = call.run_raw().await?;
+        let (status, _, stderr) = match call.run_raw().await {
+            Ok(ended) => ended,
+            Err(error) => return Finding::of_limit(error).map(Some),
+        };
         if status.success() {
             return Ok(None);
         }

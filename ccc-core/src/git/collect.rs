@@ -1,16 +1,17 @@
 //! Collection of an agent's changes, and the checks before publication (spec: X6, X7, X10).
 
 use std::collections::HashMap;
-use std::os::unix::ffi::OsStrExt;
 
+use super::blocking::{spawn_blocking, unusable};
 use super::diff_index::{NO_OBJECT, Record, malformed};
 use super::inspect::{Finding, inspect};
 use super::symlink::escapes;
+use super::walk::Workspace;
 use super::{ChangeSet, HostGit, Refusal};
 use crate::observe::Redactor;
 use crate::policy::TrustPolicy;
 use crate::secret_scan::SecretPatterns;
-use crate::{Error, ErrorKind, ObjectId, Result, RunId};
+use crate::{ObjectId, Result, RunId};
 
 /// Maximum number of files and directories in a workspace.
 const MAX_ENTRIES: u64 = 2_000_000;
@@ -48,10 +49,7 @@ impl HostGit {
     ) -> Result<Collected> {
         let paths = self.paths(run);
         let root = paths.workspace.clone();
-        let line = "the task that inspects the workspace ended without a result";
-        let inspected = tokio::task::spawn_blocking(move || inspect(&root, MAX_ENTRIES))
-            .await
-            .map_err(|e| Error::new(ErrorKind::Unexpected, line).with_source(e))??;
+        let inspected = spawn_blocking(move || inspect(&root, MAX_ENTRIES)).await?;
         if let Some(Finding { reason, paths }) = inspected {
             return Ok(Collected::Refused(Refusal::new(reason, paths, redactor)));
         }
@@ -73,7 +71,7 @@ impl HostGit {
         let sizes = self.sizes(run, &records).await?;
         // Check the size again: the sizes that git stored can differ from those that `check_limits`
         // measured.
-        if let Some(reason) = too_large(sizes.iter().copied(), policy) {
+        if let Some(reason) = too_large(sizes.iter().copied(), policy.max_bytes) {
             return Ok(Collected::Refused(Refusal::new(reason, paths_of(&records), redactor)));
         }
         if let Some(refusal) = self.check_contents(run, &records, redactor).await? {
@@ -91,16 +89,20 @@ impl HostGit {
     }
 
     /// Returns a finding if the number or the total size of the changed files exceeds the limits of
-    /// `policy`.
+    /// `policy`, or if git exceeds its limits when it lists the changed files.
     async fn check_limits(&self, run: RunId, policy: &TrustPolicy) -> Result<Option<Finding>> {
         let paths = self.paths(run);
-        let listed = self
+        let call = self
             .git("ls-files")
             .dir(&paths.git_dir)
             .work_tree(&paths.workspace)
-            .args(["-z", "--modified", "--others", "--exclude-standard", "--deduplicate"])
-            .run()
-            .await?;
+            .reads_workspace()
+            .args(["-z", "--modified", "--others", "--exclude-standard", "--deduplicate"]);
+        let listed = match call.run_raw().await {
+            Ok((status, listed, _)) if status.success() => listed,
+            Ok((_, _, stderr)) => return Err(call.failure(&stderr)),
+            Err(error) => return Finding::of_limit(error).map(Some),
+        };
         let mut names: Vec<Vec<u8>> =
             listed.split(|byte| *byte == 0).filter(|n| !n.is_empty()).map(<[u8]>::to_vec).collect();
         names.sort();
@@ -112,12 +114,19 @@ impl HostGit {
             );
             return Ok(Some(Finding::new(reason, names)));
         }
-        let size = |name: &Vec<u8>| {
-            let path = paths.workspace.join(std::ffi::OsStr::from_bytes(name));
-            // A deleted file has no contents.
-            std::fs::symlink_metadata(path).map_or(0, |found| found.len())
-        };
-        Ok(too_large(names.iter().map(size), policy).map(|reason| Finding::new(reason, names)))
+        let most = policy.max_bytes;
+        spawn_blocking(move || {
+            let workspace =
+                Workspace::open(&paths.workspace).map_err(|e| unusable(&paths.workspace, &e))?;
+            // A deleted file has no contents, and neither has a file in a directory that a symlink
+            // replaced: git does not follow the symlink.
+            let size = |name: &Vec<u8>| {
+                workspace.stat(name).map_or(0, |found| u64::try_from(found.st_size).unwrap_or(0))
+            };
+            let reason = too_large(names.iter().map(size), most);
+            Ok(reason.map(|reason| Finding::new(reason, names)))
+        })
+        .await
     }
 
     async fn sizes(&self, run: RunId, records: &[Record]) -> Result<Vec<u64>> {
@@ -204,8 +213,7 @@ impl HostGit {
     }
 }
 
-fn too_large(sizes: impl Iterator<Item = u64>, policy: &TrustPolicy) -> Option<String> {
-    let most = policy.max_bytes;
+fn too_large(sizes: impl Iterator<Item = u64>, most: u64) -> Option<String> {
     // Sparse files can have any size, and the sum of their sizes can exceed a `u64`.
     let total = sizes.fold(0, u64::saturating_add);
     (total > most).then(|| {
