@@ -21,5 +21,7 @@ mod push;
 mod remote;
 #[path = "git/root.rs"]
 mod root;
+#[path = "git/run_user.rs"]
+mod run_user;
 #[path = "git/support.rs"]
 mod support;

@@ -55,11 +55,18 @@ impl HostGit {
         }
         // Check the limits before git stores objects, because a change over the limits can be too
         // large to hash.
-        if let Some(Finding { reason, paths: names }) = self.check_limits(run, policy).await? {
-            return Ok(Collected::Refused(Refusal::new(reason, names, redactor)));
+        let refuse = |Finding { reason, paths }| {
+            Ok(Collected::Refused(Refusal::new(reason, paths, redactor)))
+        };
+        let names = match self.changed_files(run).await? {
+            Ok(names) => names,
+            Err(finding) => return refuse(finding),
+        };
+        if let Some(finding) = self.check_limits(run, &names, policy).await? {
+            return refuse(finding);
         }
-        if let Some(Finding { reason, paths: names }) = self.add(run).await? {
-            return Ok(Collected::Refused(Refusal::new(reason, names, redactor)));
+        if let Some(finding) = self.add(run, names, policy.max_bytes).await? {
+            return refuse(finding);
         }
         let records = self.records(run, base).await?;
         if records.is_empty() {
@@ -88,24 +95,15 @@ impl HostGit {
         }))
     }
 
-    /// Returns a finding if the number or the total size of the changed files exceeds the limits of
-    /// `policy`, or if git exceeds its limits when it lists the changed files.
-    async fn check_limits(&self, run: RunId, policy: &TrustPolicy) -> Result<Option<Finding>> {
-        let paths = self.paths(run);
-        let call = self
-            .git("ls-files")
-            .dir(&paths.git_dir)
-            .work_tree(&paths.workspace)
-            .reads_workspace()
-            .args(["-z", "--modified", "--others", "--exclude-standard", "--deduplicate"]);
-        let listed = match call.run_raw().await {
-            Ok((status, listed, _)) if status.success() => listed,
-            Ok((_, _, stderr)) => return Err(call.failure(&stderr)),
-            Err(error) => return Finding::of_limit(error).map(Some),
-        };
-        let mut names: Vec<Vec<u8>> =
-            listed.split(|byte| *byte == 0).filter(|n| !n.is_empty()).map(<[u8]>::to_vec).collect();
-        names.sort();
+    /// Returns a finding if the number or the total size of the changed files `names` exceeds the
+    /// limits of `policy`.
+    async fn check_limits(
+        &self,
+        run: RunId,
+        names: &[Vec<u8>],
+        policy: &TrustPolicy,
+    ) -> Result<Option<Finding>> {
+        let names = names.to_vec();
         if names.len() > policy.max_files {
             let reason = format!(
                 "the agent changed {} files; the trust policy allows at most {}",
@@ -114,12 +112,11 @@ impl HostGit {
             );
             return Ok(Some(Finding::new(reason, names)));
         }
-        let most = policy.max_bytes;
+        let (path, most) = (self.paths(run).workspace, policy.max_bytes);
         spawn_blocking(move || {
-            let workspace =
-                Workspace::open(&paths.workspace).map_err(|e| unusable(&paths.workspace, &e))?;
+            let workspace = Workspace::open(&path).map_err(|e| unusable(&path, &e))?;
             // A deleted file has no contents, and neither has a file in a directory that a symlink
-            // replaced: git does not follow the symlink.
+            // replaced: the symlink is not followed.
             let size = |name: &Vec<u8>| {
                 workspace.stat(name).map_or(0, |found| u64::try_from(found.st_size).unwrap_or(0))
             };

@@ -5,12 +5,14 @@ mod execute;
 
 use std::ffi::{OsStr, OsString};
 use std::ops::ControlFlow;
+use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 
 use super::ceiling::Ceiling;
 use super::failure::failure;
+use super::listing::RunUser;
 use super::own_dir::OwnDir;
 use super::settings::SETTINGS;
 use super::{HostGit, PushError, Transport};
@@ -39,6 +41,8 @@ pub(super) struct Call {
     root: Arc<OwnDir>,
     /// The git directory to check before the call, relative to the data directory.
     own_git_dir: Option<PathBuf>,
+    /// The user that executes git, if it is not the user of this process.
+    user: Option<RunUser>,
     /// The secrets that must not appear in error messages.
     redactor: Redactor,
 }
@@ -60,6 +64,7 @@ impl HostGit {
             ceiling: Ceiling::new(self.limits),
             root: Arc::clone(&self.root),
             own_git_dir: None,
+            user: None,
             redactor: Redactor::default(),
         }
     }
@@ -95,6 +100,18 @@ impl Call {
     pub(super) fn reads_workspace(mut self) -> Self {
         self.ceiling = self.ceiling.of_workspace();
         self
+    }
+
+    /// Executes git as the user of a run, in the workspace of `user` with the git directory `.git`.
+    /// The call must not have a token.
+    pub(super) fn of_run(mut self, user: RunUser) -> Self {
+        // That user may not enter the directories above the workspace. The open descriptor leads to
+        // the workspace.
+        let workspace = format!("/proc/self/fd/{}", user.workspace.as_raw_fd());
+        self.user = Some(user);
+        self.unchecked_dir(Path::new(".git"))
+            .work_tree(Path::new(&workspace))
+            .env("GIT_WORK_TREE", ".")
     }
 
     pub(super) fn setting(mut self, setting: impl Into<String>) -> Self {
@@ -231,6 +248,10 @@ impl Call {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
+        if let Some(user) = &self.user {
+            // Also removes the supplementary groups of this process.
+            command.uid(user.uid).gid(user.gid);
+        }
         command
     }
 

@@ -28,6 +28,7 @@ mod failure;
 mod git_dir;
 mod inspect;
 mod limits;
+mod listing;
 mod mirror;
 mod own_dir;
 mod push;
