@@ -71,21 +71,31 @@ impl Drop for AbandonOnDrop {
 /// Removes the file or directory tree at `path` on the calling thread. If another thread sets
 /// `give_up` during the removal, stops with an error.
 pub(crate) fn remove_tree_now(path: &Path, give_up: &AtomicBool) -> Result<()> {
-    let removed = match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_dir() => remove_directory(path, give_up),
-        Ok(_) => fs::remove_file(path),
-        Err(e) => Err(e),
+    remove_tree_at(CWD, path, give_up).map_err(|e| {
+        Error::new(ErrorKind::Unavailable, format!("cannot remove {}: {e}", path.display()))
+    })
+}
+
+/// Removes the file or directory tree `name` in the directory `at`, as [`remove_tree_now`] does.
+pub(crate) fn remove_tree_at(
+    at: impl AsFd,
+    name: impl Arg + Copy,
+    give_up: &AtomicBool,
+) -> io::Result<()> {
+    let removed = match statat(&at, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(found) if FileType::from_raw_mode(found.st_mode) == FileType::Directory => {
+            remove_directory(at, name, give_up)
+        }
+        Ok(_) => unlinkat(at, name, AtFlags::empty()).map_err(Into::into),
+        Err(e) => Err(e.into()),
     };
     match removed {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(Error::new(
-            ErrorKind::Unavailable,
-            format!("cannot remove {}: {e}", path.display()),
-        )),
-        _ => Ok(()),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
     }
 }
 
-/// Removes the directory `path` and everything in it, at any depth.
+/// Removes the directory `name` in `at` and everything in it, at any depth.
 ///
 /// Nested directories are first moved to the top directory. Therefore the stack size, the number of
 /// open files and the length of paths do not depend on the tree's depth. An agent can create a tree
@@ -93,8 +103,8 @@ pub(crate) fn remove_tree_now(path: &Path, give_up: &AtomicBool) -> Result<()> {
 ///
 /// Every name is resolved relative to an open directory. Therefore the agent's processes, if they
 /// still run, cannot redirect the removal by replacing a directory with a symlink.
-fn remove_directory(path: &Path, give_up: &AtomicBool) -> io::Result<()> {
-    let top = enter(CWD, path)?;
+fn remove_directory(at: impl AsFd, name: impl Arg + Copy, give_up: &AtomicBool) -> io::Result<()> {
+    let top = enter(&at, name)?;
     let mut moved = 0_u64;
     let mut free_name = || loop {
         moved += 1;
@@ -112,13 +122,13 @@ fn remove_directory(path: &Path, give_up: &AtomicBool) -> io::Result<()> {
                     "the caller no longer waits for the removal",
                 ));
             }
-            let Some((name, is_directory)) = named(&top, &entry?)? else { continue };
+            let Some((entry, is_directory)) = named(&top, &entry?)? else { continue };
             empty = false;
             if !is_directory {
-                unlinkat(&top, &name, AtFlags::empty())?;
+                unlinkat(&top, &entry, AtFlags::empty())?;
                 continue;
             }
-            let outer = enter(&top, &name)?;
+            let outer = enter(&top, &entry)?;
             for inner in Dir::read_from(&outer)? {
                 match named(&outer, &inner?)? {
                     Some((inner, true)) => {
@@ -130,10 +140,10 @@ fn remove_directory(path: &Path, give_up: &AtomicBool) -> io::Result<()> {
                     None => {}
                 }
             }
-            unlinkat(&top, &name, AtFlags::REMOVEDIR)?;
+            unlinkat(&top, &entry, AtFlags::REMOVEDIR)?;
         }
         if empty {
-            return fs::remove_dir(path);
+            return Ok(unlinkat(&at, name, AtFlags::REMOVEDIR)?);
         }
     }
 }

@@ -9,13 +9,19 @@ mod checkout;
 mod collect;
 #[path = "git/commit.rs"]
 mod commit;
+#[path = "git/data_dir.rs"]
+mod data_dir;
 #[path = "git/hostile.rs"]
 mod hostile;
+#[path = "git/limits.rs"]
+mod limits;
 #[path = "git/push.rs"]
 mod push;
 #[path = "git/remote.rs"]
 mod remote;
 #[path = "git/root.rs"]
 mod root;
+#[path = "git/run_user.rs"]
+mod run_user;
 #[path = "git/support.rs"]
 mod support;

@@ -1,14 +1,16 @@
 //! Collection of an agent's changes, and the checks before publication (spec: X6, X7, X10).
 
-use std::os::unix::ffi::OsStrExt;
+use std::collections::HashMap;
 
+use super::blocking::{spawn_blocking, unusable};
 use super::diff_index::{NO_OBJECT, Record, malformed};
 use super::inspect::{Finding, inspect};
 use super::names::check_names;
+use super::walk::Workspace;
 use super::{ChangeSet, HostGit, Refusal};
 use crate::observe::Redactor;
 use crate::policy::TrustPolicy;
-use crate::{Error, ErrorKind, ObjectId, Result, RunId};
+use crate::{ErrorKind, Error, ObjectId, Result, RunId};
 
 /// Maximum number of files and directories in a workspace.
 const MAX_ENTRIES: u64 = 2_000_000;
@@ -48,20 +50,24 @@ impl HostGit {
     ) -> Result<Collected> {
         let paths = self.paths(run);
         let root = paths.workspace.clone();
-        let line = "the task that inspects the workspace ended without a result";
-        let inspected = tokio::task::spawn_blocking(move || inspect(&root, MAX_ENTRIES))
-            .await
-            .map_err(|e| Error::new(ErrorKind::Unexpected, line).with_source(e))??;
+        let inspected = spawn_blocking(move || inspect(&root, MAX_ENTRIES)).await?;
         if let Some(Finding { reason, paths }) = inspected {
             return Ok(Collected::Refused(Refusal::new(reason, paths, redactor)));
         }
         // Check the limits before git stores objects, because a change over the limits can be too
         // large to hash.
-        if let Some(Finding { reason, paths: names }) = self.check_limits(run, policy).await? {
-            return Ok(Collected::Refused(Refusal::new(reason, names, redactor)));
+        let refuse = |Finding { reason, paths }| {
+            Ok(Collected::Refused(Refusal::new(reason, paths, redactor)))
+        };
+        let names = match self.changed_files(run).await? {
+            Ok(names) => names,
+            Err(finding) => return refuse(finding),
+        };
+        if let Some(finding) = self.check_limits(run, &names, policy).await? {
+            return refuse(finding);
         }
-        if let Some(Finding { reason, paths: names }) = self.add(run).await? {
-            return Ok(Collected::Refused(Refusal::new(reason, names, redactor)));
+        if let Some(finding) = self.add(run, names, policy.max_bytes).await? {
+            return refuse(finding);
         }
         let records = self.records(run, base).await?;
         if records.is_empty() {
@@ -73,7 +79,7 @@ impl HostGit {
         let sizes = self.sizes(run, &records).await?;
         // Check the size again: the sizes that git stored can differ from those that `check_limits`
         // measured.
-        if let Some(reason) = too_large(sizes.iter().copied(), policy) {
+        if let Some(reason) = too_large(sizes.iter().copied(), policy.max_bytes) {
             return Ok(Collected::Refused(Refusal::new(reason, paths_of(&records), redactor)));
         }
         if let Some(refusal) =
@@ -92,20 +98,15 @@ impl HostGit {
         }))
     }
 
-    /// Returns a finding if the number or the total size of the changed files exceeds the limits of
-    /// `policy`.
-    async fn check_limits(&self, run: RunId, policy: &TrustPolicy) -> Result<Option<Finding>> {
-        let paths = self.paths(run);
-        let listed = self
-            .git("ls-files")
-            .dir(&paths.git_dir)
-            .work_tree(&paths.workspace)
-            .args(["-z", "--modified", "--others", "--exclude-standard", "--deduplicate"])
-            .run()
-            .await?;
-        let mut names: Vec<Vec<u8>> =
-            listed.split(|byte| *byte == 0).filter(|n| !n.is_empty()).map(<[u8]>::to_vec).collect();
-        names.sort();
+    /// Returns a finding if the number or the total size of the changed files `names` exceeds the
+    /// limits of `policy`.
+    async fn check_limits(
+        &self,
+        run: RunId,
+        names: &[Vec<u8>],
+        policy: &TrustPolicy,
+    ) -> Result<Option<Finding>> {
+        let names = names.to_vec();
         if names.len() > policy.max_files {
             let reason = format!(
                 "the agent changed {} files; the trust policy allows at most {}",
@@ -114,12 +115,18 @@ impl HostGit {
             );
             return Ok(Some(Finding::new(reason, names)));
         }
-        let size = |name: &Vec<u8>| {
-            let path = paths.workspace.join(std::ffi::OsStr::from_bytes(name));
-            // A deleted file has no contents.
-            std::fs::symlink_metadata(path).map_or(0, |found| found.len())
-        };
-        Ok(too_large(names.iter().map(size), policy).map(|reason| Finding::new(reason, names)))
+        let (path, most) = (self.paths(run).workspace, policy.max_bytes);
+        spawn_blocking(move || {
+            let workspace = Workspace::open(&path).map_err(|e| unusable(&path, &e))?;
+            // A deleted file has no contents, and neither has a file in a directory that a symlink
+            // replaced: the symlink is not followed.
+            let size = |name: &Vec<u8>| {
+                workspace.stat(name).map_or(0, |found| u64::try_from(found.st_size).unwrap_or(0))
+            };
+            let reason = too_large(names.iter().map(size), most);
+            Ok(reason.map(|reason| Finding::new(reason, names)))
+        })
+        .await
     }
 
     async fn sizes(&self, run: RunId, records: &[Record]) -> Result<Vec<u64>> {
@@ -137,8 +144,7 @@ impl HostGit {
     }
 }
 
-fn too_large(sizes: impl Iterator<Item = u64>, policy: &TrustPolicy) -> Option<String> {
-    let most = policy.max_bytes;
+fn too_large(sizes: impl Iterator<Item = u64>, most: u64) -> Option<String> {
     // Sparse files can have any size, and the sum of their sizes can exceed a `u64`.
     let total = sizes.fold(0, u64::saturating_add);
     (total > most).then(|| {

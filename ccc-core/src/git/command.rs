@@ -1,56 +1,27 @@
 //! Calls of the `git` program. Every call ignores the git configuration of the system and of the
 //! user.
 
+mod execute;
+
 use std::ffi::{OsStr, OsString};
+use std::ops::ControlFlow;
+use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 
-use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
-
+use super::ceiling::Ceiling;
 use super::failure::failure;
+use super::listing::RunUser;
+use super::own_dir::OwnDir;
+use super::settings::SETTINGS;
 use super::{HostGit, PushError, Transport};
 use crate::observe::Redactor;
 use crate::vcs::Access;
 use crate::{Error, ErrorKind, Result, Secret};
 
-/// Maximum size of git's standard output, in bytes. A call of git that prints more fails; output is
-/// never truncated.
-const MAX_STDOUT: u64 = 256 << 20;
-/// Maximum size of git's standard error, in bytes. A call of git that prints more fails. Error
-/// messages contain only the last lines of standard error.
-const MAX_STDERR: u64 = 256 << 10;
-
-/// Git settings that every call passes with `-c`. The settings forbid every transport, and disable
-/// features that a hostile repository could enable. They take precedence over the configuration of
-/// the system and of the user. [`Call::remote`] allows the one transport that a call needs.
-const SETTINGS: &[&str] = &[
-    "core.hooksPath=/dev/null",
-    "core.fsmonitor=false",
-    "core.untrackedCache=false",
-    "core.attributesFile=/dev/null",
-    "core.excludesFile=/dev/null",
-    "core.autocrlf=false",
-    "core.safecrlf=false",
-    "core.protectHFS=true",
-    "core.protectNTFS=true",
-    "core.quotePath=false",
-    "core.logAllRefUpdates=false",
-    "diff.ignoreSubmodules=all",
-    "submodule.recurse=false",
-    "fetch.recurseSubmodules=false",
-    "push.recurseSubmodules=no",
-    "commit.gpgSign=false",
-    "push.gpgSign=false",
-    "gc.auto=0",
-    "maintenance.auto=false",
-    "credential.helper=",
-    "http.followRedirects=false",
-    // Git aborts a transfer that is slower than 1000 bytes per second for 60 seconds.
-    "http.lowSpeedLimit=1000",
-    "http.lowSpeedTime=60",
-    "protocol.allow=never",
-];
+/// The shell that sets the ceilings of a git process.
+const SHELL: &str = "/bin/sh";
 
 /// One call of `git`.
 pub(super) struct Call {
@@ -62,8 +33,16 @@ pub(super) struct Call {
     /// environment variables, because every process on the host machine could read git's arguments.
     secret_settings: Vec<(String, OsString)>,
     cwd: PathBuf,
+    /// The permissions that new files do not get.
+    umask: &'static str,
     stdin: Vec<u8>,
     transport: Transport,
+    ceiling: Ceiling,
+    root: Arc<OwnDir>,
+    /// The git directory to check before the call, relative to the data directory.
+    own_git_dir: Option<PathBuf>,
+    /// The user that executes git, if it is not the user of this process.
+    user: Option<RunUser>,
     /// The secrets that must not appear in error messages.
     redactor: Redactor,
 }
@@ -78,16 +57,30 @@ impl HostGit {
             args: Vec::new(),
             env: Vec::new(),
             secret_settings: Vec::new(),
-            cwd: self.root.clone(),
+            cwd: self.root().to_owned(),
+            umask: "077",
             stdin: Vec::new(),
             transport: self.transport.clone(),
+            ceiling: Ceiling::new(self.limits),
+            root: Arc::clone(&self.root),
+            own_git_dir: None,
+            user: None,
             redactor: Redactor::default(),
         }
     }
 }
 
 impl Call {
+    /// Sets the git directory: a mirror, or the git directory of a run. The call checks this
+    /// directory before git uses it, and fails if another user could have written it.
     pub(super) fn dir(mut self, git_dir: &Path) -> Self {
+        let relative = git_dir.strip_prefix(self.root.path()).unwrap_or(git_dir);
+        self.own_git_dir = Some(relative.to_owned());
+        self.unchecked_dir(git_dir)
+    }
+
+    /// Sets the git directory without a check. The caller has just created this directory.
+    pub(super) fn unchecked_dir(mut self, git_dir: &Path) -> Self {
         self.env.push(("GIT_DIR".to_owned(), git_dir.into()));
         self
     }
@@ -98,7 +91,27 @@ impl Call {
         // that `HEAD` names in a repository that is not bare.
         self.settings.push("core.bare=false".to_owned());
         path.clone_into(&mut self.cwd);
+        // The agent's program can have another UID than this process.
+        self.umask = "022";
         self
+    }
+
+    /// Limits the CPU time of this call to that of a comparison with a workspace.
+    pub(super) fn reads_workspace(mut self) -> Self {
+        self.ceiling = self.ceiling.of_workspace();
+        self
+    }
+
+    /// Executes git as the user of a run, in the workspace of `user` with the git directory `.git`.
+    /// The call must not have a token.
+    pub(super) fn of_run(mut self, user: RunUser) -> Self {
+        // That user may not enter the directories above the workspace. The open descriptor leads to
+        // the workspace.
+        let workspace = format!("/proc/self/fd/{}", user.workspace.as_raw_fd());
+        self.user = Some(user);
+        self.unchecked_dir(Path::new(".git"))
+            .work_tree(Path::new(&workspace))
+            .env("GIT_WORK_TREE", ".")
     }
 
     pub(super) fn setting(mut self, setting: impl Into<String>) -> Self {
@@ -182,8 +195,8 @@ impl Call {
     }
 
     fn command(&self) -> tokio::process::Command {
-        let mut command = tokio::process::Command::new("git");
-        command.env_clear();
+        let mut command = tokio::process::Command::new(SHELL);
+        command.args(self.ceiling.wrapper(self.umask)).arg("git").env_clear();
         if let Some(path) = std::env::var_os("PATH") {
             command.env("PATH", path);
         }
@@ -209,6 +222,7 @@ impl Call {
             .env("GIT_TERMINAL_PROMPT", "0")
             .env("GIT_ASKPASS", "/bin/false")
             .env("GIT_LFS_SKIP_SMUDGE", "1")
+            .env("GIT_NO_REPLACE_OBJECTS", "1")
             // With the other defaults of git 3, a new repository cannot fetch from current hosts.
             .env("GIT_DEFAULT_HASH", "sha1")
             .env("GIT_DEFAULT_REF_FORMAT", "files")
@@ -234,6 +248,10 @@ impl Call {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
+        if let Some(user) = &self.user {
+            // Also removes the supplementary groups of this process.
+            command.uid(user.uid).gid(user.gid);
+        }
         command
     }
 
@@ -245,6 +263,19 @@ impl Call {
             return Ok(stdout);
         }
         Err(self.failure(&stderr))
+    }
+
+    /// Executes git and passes the standard output in chunks to `receive`. If `receive` returns
+    /// [`ControlFlow::Break`], ends git and succeeds. Fails if the exit status of git is not 0.
+    pub(super) async fn run_streamed(
+        self,
+        mut receive: impl FnMut(&[u8]) -> ControlFlow<()>,
+    ) -> Result<()> {
+        match self.execute(&mut receive).await? {
+            None => Ok(()),
+            Some((status, _)) if status.success() => Ok(()),
+            Some((_, stderr)) => Err(self.failure(&stderr)),
+        }
     }
 
     /// Executes a git command such as `git push --porcelain`. If the remote refuses the push, this
@@ -266,70 +297,23 @@ impl Call {
     }
 
     /// Executes git and returns the exit status, the standard output and the standard error.
-    pub(super) async fn run_raw(&self) -> Result<(std::process::ExitStatus, Vec<u8>, Vec<u8>)> {
-        let mut child = self.command().spawn().map_err(|e| {
-            let kind = e.kind();
-            let hint = match kind {
-                std::io::ErrorKind::NotFound => {
-                    "git is not installed, or its directory is not in PATH: install git or \
-                     correct PATH"
+    ///
+    /// # Errors
+    /// [`ErrorKind::LimitExceeded`] or [`ErrorKind::TimedOut`] if git reached a ceiling.
+    pub(super) async fn run_raw(&self) -> Result<(ExitStatus, Vec<u8>, Vec<u8>)> {
+        let (mut stdout, max) = (Vec::new(), self.ceiling.output_bytes());
+        let ended = self
+            .execute(&mut |chunk: &[u8]| {
+                stdout.extend_from_slice(chunk);
+                if stdout.len() as u64 > max {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
                 }
-                _ => "cannot start git",
-            };
-            Error::new(ErrorKind::Unavailable, hint).with_source(e)
-        })?;
-        let group = Group(child.id().and_then(|id| Pid::from_raw(id.cast_signed())));
-        let (stdin, stdout, stderr) =
-            (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let write = async {
-            if let Some(mut stdin) = stdin {
-                // A write can fail because git ended without reading all input. The exit status
-                // shows whether git failed.
-                let _ = stdin.write_all(&self.stdin).await;
-            }
-        };
-        let ((), stdout, stderr) =
-            tokio::join!(write, read(stdout, MAX_STDOUT), read(stderr, MAX_STDERR));
-        let (stdout, stderr) = (stdout?, stderr?);
-        let status = child.wait().await.map_err(|e| {
-            Error::new(ErrorKind::Unexpected, "cannot wait for the end of the git process")
-                .with_source(e)
-        })?;
-        group.disarm();
+            })
+            .await?;
+        let (status, stderr) =
+            ended.ok_or_else(|| self.ceiling.printed_too_much(self.subcommand, max))?;
         Ok((status, stdout, stderr))
-    }
-}
-
-async fn read(from: Option<impl AsyncRead + Unpin>, max: u64) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    if let Some(from) = from {
-        from.take(max + 1).read_to_end(&mut bytes).await.map_err(|e| {
-            Error::new(ErrorKind::Unexpected, "cannot read the output of git").with_source(e)
-        })?;
-    }
-    if bytes.len() as u64 > max {
-        return Err(Error::new(
-            ErrorKind::LimitExceeded,
-            format!("the output of git exceeds the limit of {max} bytes"),
-        ));
-    }
-    Ok(bytes)
-}
-
-/// The process group of one call of git. Dropping this value kills the group, so that git's helper
-/// processes also end if the call is cancelled.
-struct Group(Option<Pid>);
-
-impl Group {
-    fn disarm(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        if let Some(group) = self.0 {
-            let _ = kill_process_group(group, Signal::KILL);
-        }
     }
 }

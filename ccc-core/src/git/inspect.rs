@@ -1,23 +1,23 @@
 //! Inspection of a workspace before git reads it.
 
-use std::fs;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use rustix::fs::{Access, AtFlags, CWD, accessat};
+use rustix::fs::{Access, AtFlags, FileType, accessat};
+use rustix::io::Errno;
 
-use super::unusable;
-use crate::Result;
+use super::blocking::unusable;
+use super::walk::{Reached, Walk, Workspace, kind};
 use crate::file_name::is_dot_git;
-use crate::remove_tree::remove_tree_now;
+use crate::remove_tree::remove_tree_at;
+use crate::{Error, ErrorKind, Result};
 
 /// Maximum number of paths in a finding. The inspection stops at this number, because a refusal
 /// shows only the first few paths.
 const MAX_FOUND: usize = 1_000;
-/// Maximum total length, in bytes, of the paths of directories that the inspection has found but
+/// Maximum total length, in bytes, of the names of directories that the inspection has found but
 /// not yet read. The limit bounds memory: an agent can create a million directories, each with a
-/// path of the maximum length.
+/// name of the maximum length.
 const MAX_WAITING: usize = 64 << 20;
 
 /// A reason to refuse a workspace, and the affected paths.
@@ -33,6 +33,18 @@ impl Finding {
     pub(super) fn new(reason: impl Into<String>, paths: Vec<Vec<u8>>) -> Self {
         Self { reason: reason.into(), paths }
     }
+
+    /// Converts `error`, the error of a call of git that reads a workspace, into a finding if git
+    /// reached one of its limits. The contents of the workspace determine the resources that git
+    /// needs. Returns all other errors unchanged.
+    pub(super) fn of_limit(error: Error) -> Result<Self> {
+        match error.kind() {
+            ErrorKind::LimitExceeded | ErrorKind::TimedOut => {
+                Ok(Self::new(error.to_string(), Vec::new()))
+            }
+            _ => Err(error),
+        }
+    }
 }
 
 /// Deletes the `.git` of `workspace` without reading it, and inspects all other entries. Returns a
@@ -42,68 +54,67 @@ impl Finding {
 /// - an entry that cannot be read;
 /// - more than `max_entries` entries.
 ///
-/// Follows no symlink, not even a symlink in place of the workspace. Returns an error only if the
-/// host machine fails, for example because of a disk error.
+/// Follows no symlink, even if a program changes the workspace at the same time (spec: X6f).
+/// Returns an error only if the host machine fails, for example because of a disk error.
 pub(super) fn inspect(workspace: &Path, max_entries: u64) -> Result<Option<Finding>> {
     let (mut nested, mut special, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
-    let relative = |path: &Path| {
-        let path = path.strip_prefix(workspace).unwrap_or(path);
-        path.as_os_str().as_bytes().to_vec()
+    let whole = |reason| Ok(Some(Finding::new(reason, vec![b".".to_vec()])));
+    let opened = match Workspace::open(workspace) {
+        Err(e) if is_not_directory(&e) => return whole("the workspace is no longer a directory"),
+        Err(e) if is_inaccessible(&e) => return whole("the workspace directory cannot be read"),
+        opened => opened.map_err(|e| unusable(workspace, &e))?,
     };
-    let top = fs::symlink_metadata(workspace).map_err(|e| unusable(workspace, &e))?;
-    let parent = workspace.parent().map(fs::symlink_metadata).transpose();
-    let parent = parent.map_err(|e| unusable(workspace, &e))?;
-    if !top.is_dir() || !parent.is_some_and(|parent| parent.is_dir()) {
-        let paths = vec![b".".to_vec()];
-        return Ok(Some(Finding::new("the workspace is no longer a directory", paths)));
+    if accessat(opened.descriptor(), ".", Access::EXEC_OK, AtFlags::empty()).is_err() {
+        return whole("the workspace directory cannot be read");
     }
-    if accessat(CWD, workspace, Access::READ_OK | Access::EXEC_OK, AtFlags::empty()).is_err() {
-        return Ok(Some(Finding::new(
-            "the workspace directory cannot be read",
-            vec![b".".to_vec()],
-        )));
-    }
-    remove_tree_now(&workspace.join(".git"), &AtomicBool::new(false))?;
-    let (mut entries, mut waiting) = (0_u64, 0);
-    let mut open = vec![workspace.to_owned()];
-    while let Some(directory) = open.pop() {
-        waiting -= directory.as_os_str().len().min(waiting);
-        let listing = match fs::read_dir(&directory) {
-            Err(e) if is_inaccessible(&e) => {
-                unreadable.push(relative(&directory));
+    remove_tree_at(opened.descriptor(), ".git", &AtomicBool::new(false))
+        .map_err(|e| unusable(&workspace.join(".git"), &e))?;
+    let (mut entries, mut walk) = (0_u64, Walk::new(&opened));
+    'walk: while let Some(Reached { path, listing }) = walk.next_directory() {
+        let listing = match listing {
+            Err(e) if is_inaccessible(&e) || is_not_directory(&e) || is_gone(&e) => {
+                unreadable.push(path);
                 continue;
             }
-            listing => listing.map_err(|e| unusable(&directory, &e))?,
+            listing => listing.map_err(|e| unusable(workspace, &e))?,
         };
         for entry in listing {
-            let entry = entry.map_err(|e| unusable(&directory, &e))?;
+            let entry = entry.map_err(|e| unusable(workspace, &e.into()))?;
+            let name = entry.file_name().to_bytes();
+            let (Some(directory), false) = (walk.current(), matches!(name, b"." | b"..")) else {
+                continue;
+            };
             entries += 1;
             if entries > max_entries {
                 let reason =
                     format!("the workspace contains more than {max_entries} files and directories");
                 return Ok(Some(Finding::new(reason, Vec::new())));
             }
-            let path = entry.path();
-            let kind = entry.file_type().map_err(|e| unusable(&path, &e))?;
             if nested.len().max(special.len()).max(unreadable.len()) >= MAX_FOUND {
-                open.clear();
-                break;
+                break 'walk;
             }
-            if is_dot_git(entry.file_name().as_bytes()) {
-                nested.push(relative(&path));
-            } else if kind.is_dir() {
-                waiting += path.as_os_str().len();
-                if waiting > MAX_WAITING {
-                    let reason = "the workspace contains too many directories with long paths";
-                    return Ok(Some(Finding::new(reason, Vec::new())));
+            let whole_path = || join(&path, name);
+            let kind = match kind(directory, name, entry.file_type()) {
+                Err(e) if is_gone(&e) => continue,
+                kind => kind.map_err(|e| unusable(workspace, &e))?,
+            };
+            match kind {
+                _ if is_dot_git(name) => nested.push(whole_path()),
+                FileType::Directory => {
+                    walk.push(name);
+                    if walk.waiting() > MAX_WAITING {
+                        let reason = "the workspace contains too many directories with long names";
+                        return Ok(Some(Finding::new(reason, Vec::new())));
+                    }
                 }
-                open.push(path);
-            } else if kind.is_file() {
-                if accessat(CWD, &path, Access::READ_OK, AtFlags::empty()).is_err() {
-                    unreadable.push(relative(&path));
+                FileType::RegularFile => {
+                    let name = entry.file_name();
+                    if accessat(directory, name, Access::READ_OK, AtFlags::empty()).is_err() {
+                        unreadable.push(whole_path());
+                    }
                 }
-            } else if !kind.is_symlink() {
-                special.push(relative(&path));
+                FileType::Symlink => {}
+                _ => special.push(whole_path()),
             }
         }
     }
@@ -121,9 +132,27 @@ pub(super) fn inspect(workspace: &Path, max_entries: u64) -> Result<Option<Findi
     })
 }
 
+fn join(directory: &[u8], name: &[u8]) -> Vec<u8> {
+    match directory {
+        b"" => name.to_vec(),
+        _ => [directory, b"/", name].concat(),
+    }
+}
+
 /// Returns whether `error` is an error that an agent can cause: a missing permission, or a path
 /// that is too long for a system call.
 fn is_inaccessible(error: &std::io::Error) -> bool {
     use std::io::ErrorKind;
     matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::InvalidFilename)
+}
+
+/// Returns whether `error` means that a path names a symlink or a file in place of a directory.
+fn is_not_directory(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::NotADirectory
+        || error.raw_os_error() == Some(Errno::LOOP.raw_os_error())
+}
+
+/// Returns whether `error` means that another program removed or moved an entry.
+fn is_gone(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::NotFound
 }

@@ -2,8 +2,12 @@
 //! git fetches each object only once.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::{HostGit, private_dir};
+use super::HostGit;
+use super::blocking::{spawn_blocking, unusable};
+use super::git_dir::check_git_dir;
+use super::own_dir::OwnDir;
 use crate::event::RepoRef;
 use crate::remove_tree::remove_tree;
 use crate::vcs::{Access, Repository};
@@ -17,7 +21,7 @@ impl HostGit {
     /// Returns the path of the mirror of `repo`, and creates the parent directory of the mirror.
     /// The path contains the id and not the name of the repository, because the name can later
     /// belong to another repository.
-    pub(super) fn mirror_path(&self, repo: &RepoRef) -> Result<PathBuf> {
+    pub(super) async fn mirror_path(&self, repo: &RepoRef) -> Result<PathBuf> {
         let clean = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '_');
         if repo.host.is_empty() || repo.host.starts_with('.') || !repo.host.chars().all(clean) {
             return Err(Error::new(
@@ -29,9 +33,12 @@ impl HostGit {
                 ),
             ));
         }
-        let host = self.root.join("mirrors").join(&repo.host);
-        private_dir(&host)?;
-        Ok(host.join(format!("{}.git", repo.id)))
+        let (root, host, id) = (Arc::clone(&self.root), repo.host.clone(), repo.id);
+        spawn_blocking(move || {
+            let host = root.create("mirrors")?.create(&host)?;
+            Ok(host.path().join(format!("{id}.git")))
+        })
+        .await
     }
 
     /// Updates the mirror from the remote, and returns the newest commit of the default branch.
@@ -46,15 +53,14 @@ impl HostGit {
     ) -> Result<ObjectId> {
         let lock = self.fetching(mirror);
         let _one_at_a_time = lock.lock().await;
-        if mirror.exists() {
-            remove_stale_locks(mirror);
-        } else {
+        let (root, path) = (Arc::clone(&self.root), mirror.to_owned());
+        if !spawn_blocking(move || check_mirror(&root, &path)).await? {
             // Create the mirror under a temporary name first, because an interrupted `git init`
             // leaves a partial repository.
             let new = mirror.with_extension("new");
             remove_tree(new.clone()).await?;
             self.git("init").args(["--quiet", "--bare", "--template="]).arg(&new).run().await?;
-            std::fs::rename(&new, mirror).map_err(|e| super::unusable(mirror, &e))?;
+            tokio::fs::rename(&new, mirror).await.map_err(|e| unusable(mirror, &e))?;
         }
         self.git("fetch")
             .dir(mirror)
@@ -97,18 +103,16 @@ impl HostGit {
     /// Deletes the ref that [`fetch`](Self::fetch) created for `run`. Also succeeds if the ref does
     /// not exist.
     pub(super) async fn release_ref(&self, run: RunId) -> Result<()> {
-        for mirror in self.mirrors()? {
-            let name = run_ref(run);
-            let packed = std::fs::read_to_string(mirror.join("packed-refs")).unwrap_or_default();
-            if mirror.join(&name).exists() || packed.contains(&name) {
-                // Wait for a fetch: a fetch lists all refs, then reads their objects, and fails if
-                // a ref is deleted in between.
-                let fetching = self.fetching(&mirror);
-                let _alone = fetching.lock().await;
-                self.git("update-ref").dir(&mirror).args(["-d", name.as_str()]).run().await?;
-                // A failed repack is ignored, because the mirror is then only slower.
-                let _ = self.repack(&mirror).await;
-            }
+        let (root, name) = (self.root().to_owned(), run_ref(run));
+        let wanted = name.clone();
+        for mirror in spawn_blocking(move || mirrors_with_ref(&root, &wanted)).await? {
+            // Wait for a fetch: a fetch lists all refs, then reads their objects, and fails if
+            // a ref is deleted in between.
+            let fetching = self.fetching(&mirror);
+            let _alone = fetching.lock().await;
+            self.git("update-ref").dir(&mirror).args(["-d", name.as_str()]).run().await?;
+            // A failed repack is ignored, because the mirror is then only slower.
+            let _ = self.repack(&mirror).await;
         }
         Ok(())
     }
@@ -117,7 +121,8 @@ impl HostGit {
     /// packs. Deletes no object, because active runs can still read objects that no ref of the
     /// mirror reaches.
     async fn repack(&self, mirror: &Path) -> Result<()> {
-        if packs(mirror) <= MAX_PACKS {
+        let path = mirror.to_owned();
+        if spawn_blocking(move || Ok(packs(&path))).await? <= MAX_PACKS {
             return Ok(());
         }
         // `--geometric`: large packs are not written again.
@@ -126,20 +131,42 @@ impl HostGit {
         self.git("repack").dir(mirror).args(together).run().await?;
         self.git("pack-refs").dir(mirror).args(["--all", "--prune"]).run().await.map(drop)
     }
+}
 
-    /// Returns the paths of all mirrors.
-    fn mirrors(&self) -> Result<Vec<PathBuf>> {
-        let list = |path: PathBuf| -> Result<Vec<PathBuf>> {
-            std::fs::read_dir(&path)
-                .and_then(|entries| entries.map(|e| e.map(|e| e.path())).collect())
-                .map_err(|e| super::unusable(&path, &e))
-        };
-        let mut mirrors = Vec::new();
-        for host in list(self.root.join("mirrors"))? {
-            mirrors
-                .extend(list(host)?.into_iter().filter(|p| p.extension() == Some("git".as_ref())));
+/// Returns the paths of the mirrors in the data directory `root` that have the ref `name`.
+fn mirrors_with_ref(root: &Path, name: &str) -> Result<Vec<PathBuf>> {
+    let list = |path: PathBuf| -> Result<Vec<PathBuf>> {
+        std::fs::read_dir(&path)
+            .and_then(|entries| entries.map(|e| e.map(|e| e.path())).collect())
+            .map_err(|e| unusable(&path, &e))
+    };
+    let has_ref = |mirror: &PathBuf| {
+        let packed = || std::fs::read_to_string(mirror.join("packed-refs")).unwrap_or_default();
+        mirror.join(name).exists() || packed().contains(name)
+    };
+    let mut mirrors = Vec::new();
+    for host in list(root.join("mirrors"))? {
+        let of_host = list(host)?.into_iter().filter(|p| p.extension() == Some("git".as_ref()));
+        mirrors.extend(of_host.filter(has_ref));
+    }
+    Ok(mirrors)
+}
+
+/// Returns whether `mirror` exists in the data directory `root`, and removes the files that a killed
+/// git process left in it.
+///
+/// # Errors
+/// [`ErrorKind::Refused`] if another user owns the mirror or may write it. The mirror is then not
+/// removed, because it shows how the other user got access.
+fn check_mirror(root: &OwnDir, mirror: &Path) -> Result<bool> {
+    let relative = mirror.strip_prefix(root.path()).unwrap_or(mirror);
+    match check_git_dir(root, relative) {
+        Ok(()) => {
+            remove_stale_locks(mirror);
+            Ok(true)
         }
-        Ok(mirrors)
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(e),
     }
 }
 
@@ -193,18 +220,18 @@ mod tests {
         let git = HostGit::open(root.path()).unwrap();
         let (mirror, other) = ("host/1.git", "host/2.git");
         for name in [mirror, other] {
-            let path = git.root.join("mirrors").join(name);
+            let path = git.root().join("mirrors").join(name);
             git.git("init").args(["--quiet", "--bare"]).arg(&path).run().await.unwrap();
         }
         let run = RunId::new(SystemClock.now()).unwrap();
-        let path = git.root.join("mirrors").join(mirror);
+        let path = git.root().join("mirrors").join(mirror);
         let empty = git.git("hash-object").dir(&path).args(["-w", "--stdin"]).run().await.unwrap();
         let empty = String::from_utf8(empty).unwrap();
         git.git("update-ref").dir(&path).args([&run_ref(run), empty.trim()]).run().await.unwrap();
 
         // A fetch of another mirror does not delay the deletion.
         let (ours, theirs) =
-            (git.fetching(&path), git.fetching(&git.root.join("mirrors").join(other)));
+            (git.fetching(&path), git.fetching(&git.root().join("mirrors").join(other)));
         let (fetching, _elsewhere) = (ours.lock().await, theirs.lock().await);
         let going = git.release_ref(run);
         tokio::pin!(going);

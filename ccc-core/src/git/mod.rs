@@ -17,7 +17,10 @@
 mod add;
 mod blobs;
 mod cancellable;
+mod blocking;
+mod ceiling;
 mod changes;
+mod checkout_size;
 mod collect;
 mod command;
 mod commit;
@@ -25,27 +28,38 @@ mod commit_message;
 mod contents;
 mod diff_index;
 mod failure;
+mod git_dir;
 mod inspect;
+mod limits;
+mod listing;
 mod mirror;
 mod names;
+mod own_dir;
 mod push;
+mod settings;
 mod symlink;
 mod version;
+mod walk;
 mod workspace;
 
 use std::collections::HashMap;
-use std::fs::{self, File, Permissions, TryLockError};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::private_dir::create_private_dir;
+use rustix::fs::{Mode, OFlags, openat};
+
+use blocking::{spawn_blocking, unusable};
+use own_dir::{OwnDir, check_owner};
+
+use crate::container::Resources;
 use crate::{Error, ErrorKind, Result, RunId, Secret};
 
 pub use changes::{Change, ChangeKind, ChangeSet, Refusal};
 pub use collect::Collected;
 pub use commit_message::CommitInfo;
+pub use limits::GitLimits;
 pub use push::PushError;
 pub use version::MIN_GIT;
 pub use workspace::Workspace;
@@ -67,11 +81,12 @@ pub struct Transport {
 /// Git operations on the host machine, in one data directory that only this process uses.
 #[derive(Debug)]
 pub struct HostGit {
-    root: PathBuf,
+    root: Arc<OwnDir>,
     /// One lock for each mirror, by the path of the mirror. The lock allows one fetch at a time. It
     /// is the only lock at which concurrent runs of one repository wait for each other.
     fetching: Mutex<HashMap<PathBuf, Arc<tokio::sync::Mutex<()>>>>,
     transport: Transport,
+    limits: GitLimits,
     _lock: File,
 }
 
@@ -101,37 +116,48 @@ fn try_lock(lock: &File) -> Result<(), TryLockError> {
 
 impl HostGit {
     /// Opens the data directory `root` and locks it for this process. Creates `root` with mode 0700
-    /// if `root` does not exist.
+    /// if `root` does not exist. Blocks the calling thread: on the disk, and up to a tenth of a
+    /// second if another process or another `HostGit` has locked `root`.
     ///
     /// # Errors
     /// [`ErrorKind::AlreadyExists`] if another process or another `HostGit` of this process has
     /// locked `root`, [`ErrorKind::Unavailable`] if `root` cannot be created or written.
+    /// [`ErrorKind::Refused`] if `root` is a symlink, belongs to another user or is accessible to
+    /// other users, or if other users could replace it. An empty directory of the user of this
+    /// process is not refused; its mode becomes 0700.
     pub fn open(root: impl Into<PathBuf>) -> Result<Self> {
-        let root = root.into();
-        for sub in ["", "mirrors", "runs", "patches"] {
-            private_dir(&root.join(sub))?;
+        let root = OwnDir::open_root(&root.into())?;
+        for sub in ["mirrors", "runs", "patches"] {
+            root.create(sub)?;
         }
-        // Alternates and the environment variables of git need absolute paths.
-        let root = fs::canonicalize(&root).map_err(|e| unusable(&root, &e))?;
+        let path = root.path().join("lock");
         // Only this user may open the file: another user could lock the file and so prevent this
         // process from starting.
-        let mut options = File::options();
-        let options = options.write(true).create(true).truncate(false).mode(0o600);
-        let lock = options.open(root.join("lock")).map_err(|e| unusable(&root, &e))?;
-        lock.set_permissions(Permissions::from_mode(0o600)).map_err(|e| unusable(&root, &e))?;
+        let flags = OFlags::CREATE | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mode = Mode::RUSR | Mode::WUSR;
+        let lock = openat(root.descriptor(), "lock", flags, mode)
+            .and_then(|lock| rustix::fs::fchmod(&lock, mode).map(|()| lock))
+            .map_err(|e| unusable(&path, &e.into()))?;
+        check_owner(&rustix::fs::fstat(&lock).map_err(|e| unusable(&path, &e.into()))?, &path)?;
+        let lock = File::from(lock);
         try_lock(&lock).map_err(|error| match error {
-            TryLockError::Error(error) => unusable(&root, &error),
+            TryLockError::Error(error) => unusable(root.path(), &error),
             TryLockError::WouldBlock => Error::new(
                 ErrorKind::AlreadyExists,
                 format!(
                     "the data directory {} is in use by another process, or by another service in this \
                      process: stop the other process or service, or choose another data directory",
-                    root.display()
+                    root.path().display()
                 ),
             ),
         })?;
-        let transport = Transport::default();
-        Ok(Self { root, fetching: Mutex::default(), transport, _lock: lock })
+        Ok(Self {
+            root: Arc::new(root),
+            fetching: Mutex::default(),
+            transport: Transport::default(),
+            limits: GitLimits::default(),
+            _lock: lock,
+        })
     }
 
     /// Sets the proxy and the certificates for connections to remotes.
@@ -141,10 +167,24 @@ impl HostGit {
         self
     }
 
+    /// Sets the limits of git processes and of checkouts.
+    #[must_use]
+    pub fn with_limits(mut self, limits: GitLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Limits checkouts to those that fit into a workspace with the limits `resources`.
+    #[must_use]
+    pub(crate) fn within(mut self, resources: &Resources) -> Self {
+        self.limits = self.limits.within(resources);
+        self
+    }
+
     /// Returns the absolute path of the data directory, which [`open`](Self::open) locked.
     #[must_use]
     pub fn root(&self) -> &Path {
-        &self.root
+        self.root.path()
     }
 
     /// Returns the runs that have files in the data directory. After a crash, the caller passes
@@ -152,21 +192,24 @@ impl HostGit {
     ///
     /// # Errors
     /// [`ErrorKind::Unavailable`] if the data directory cannot be read.
-    pub fn runs(&self) -> Result<Vec<RunId>> {
-        let runs = self.root.join("runs");
-        let entries = fs::read_dir(&runs).map_err(|e| unusable(&runs, &e))?;
-        Ok(entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect())
+    pub async fn runs(&self) -> Result<Vec<RunId>> {
+        let runs = self.root().join("runs");
+        spawn_blocking(move || {
+            let entries = fs::read_dir(&runs).map_err(|e| unusable(&runs, &e))?;
+            Ok(entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect())
+        })
+        .await
     }
 
     /// Returns the path for a patch file with the changes of `run`. The caller writes the file if
     /// the changes cannot be published.
     #[must_use]
     pub fn patch_path(&self, run: RunId) -> PathBuf {
-        self.root.join("patches").join(format!("{run}.patch"))
+        self.root().join("patches").join(format!("{run}.patch"))
     }
 
     pub(crate) fn paths(&self, run: RunId) -> RunPaths {
-        let root = self.root.join("runs").join(run.to_string());
+        let root = self.root().join("runs").join(run.to_string());
         RunPaths { git_dir: root.join("git"), workspace: root.join("workspace"), root }
     }
 
@@ -174,13 +217,4 @@ impl HostGit {
         let mut fetching = self.fetching.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(fetching.entry(mirror.to_owned()).or_default())
     }
-}
-
-fn private_dir(path: &Path) -> Result<()> {
-    create_private_dir(path).map_err(|e| unusable(path, &e))
-}
-
-fn unusable(path: &Path, error: &std::io::Error) -> Error {
-    let line = format!("cannot read or write the path {}: {error}", path.display());
-    Error::new(ErrorKind::Unavailable, line)
 }

@@ -3,8 +3,10 @@
 use crate::remove_tree::remove_tree;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::{HostGit, private_dir, unusable};
+use super::HostGit;
+use super::blocking::{spawn_blocking, unusable, write_private};
 use crate::vcs::{Access, Repository};
 use crate::{Error, ErrorKind, ObjectId, Result, RunId};
 
@@ -35,7 +37,9 @@ impl HostGit {
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] if the repository does not exist or has no commit on the default
-    /// branch, [`ErrorKind::Unauthenticated`] or [`ErrorKind::PermissionDenied`] if the VCS host
+    /// branch, [`ErrorKind::LimitExceeded`] if the files exceed the limits of a workspace or git
+    /// reached a limit of [`GitLimits`](super::GitLimits), [`ErrorKind::Refused`] if another user
+    /// could have written the mirror, [`ErrorKind::Unauthenticated`] or [`ErrorKind::PermissionDenied`] if the VCS host
     /// rejects the token, [`ErrorKind::Unavailable`] if the VCS host does not answer.
     pub async fn checkout(
         &self,
@@ -43,14 +47,15 @@ impl HostGit {
         repository: &Repository,
         access: &Access,
     ) -> Result<Workspace> {
-        let mirror = self.mirror_path(&repository.repo)?;
+        let mirror = self.mirror_path(&repository.repo).await?;
         let paths = self.paths(run);
         let prepared = async {
-            private_dir(&paths.root)?;
+            let (root, name) = (Arc::clone(&self.root), run.to_string());
+            let of_run = spawn_blocking(move || root.create("runs")?.create(&name)).await?;
             // Remove the files of an earlier, interrupted checkout of this run.
             remove_tree(paths.git_dir.clone()).await?;
             remove_tree(paths.workspace.clone()).await?;
-            private_dir(&paths.workspace)?;
+            spawn_blocking(move || of_run.create("workspace").map(drop)).await?;
             self.init_with_alternates(&paths.git_dir, &mirror).await?;
             self.init_disposable(&paths.workspace, &repository.default_branch).await
         };
@@ -59,6 +64,9 @@ impl HostGit {
             tokio::join!(self.fetch(run, repository, access, &mirror), prepared);
         let base = fetched?;
         prepared?;
+        // Before anything of the repository is written, because the checkout can be much larger
+        // than the fetched objects.
+        self.check_checkout_size(&mirror, &base).await?;
         // In parallel, because writing files and reading objects wait for different resources.
         tokio::try_join!(
             self.unpack(&paths.git_dir, &paths.workspace, &base),
@@ -67,7 +75,9 @@ impl HostGit {
         // The run's index matches the files in the workspace and their times. With a copy of this
         // index, the agent's first `git status` does not read the whole tree again.
         let index = paths.workspace.join(".git/index");
-        fs::copy(paths.git_dir.join("index"), &index).map_err(|e| unusable(&index, &e))?;
+        tokio::fs::copy(paths.git_dir.join("index"), &index)
+            .await
+            .map_err(|e| unusable(&index, &e))?;
         Ok(Workspace { path: paths.workspace, base })
     }
 
@@ -116,8 +126,8 @@ impl HostGit {
                  data directory",
             )
         })?;
-        write_into(git_dir, "objects/info/alternates", &format!("{objects}\n"))?;
-        write_into(git_dir, "info/attributes", ATTRIBUTES)
+        write_private(&git_dir.join("objects/info/alternates"), format!("{objects}\n")).await?;
+        write_private(&git_dir.join("info/attributes"), ATTRIBUTES.to_owned()).await
     }
 
     /// Writes the files of the commit `base` to `workspace`, and a matching index to `git_dir`.
@@ -140,7 +150,7 @@ impl HostGit {
             .await?;
         // Without these attributes, a `.gitattributes` of the tree can make unchanged files appear
         // as modified.
-        write_into(&workspace.join(".git"), "info/attributes", ATTRIBUTES)
+        write_private(&workspace.join(".git/info/attributes"), ATTRIBUTES.to_owned()).await
     }
 
     /// Adds the commit `base` to the disposable `.git` of `workspace`, as a shallow commit without
@@ -154,9 +164,9 @@ impl HostGit {
     ) -> Result<()> {
         self.pack_disposable(mirror, git_dir, workspace, base).await?;
         let throw_away = workspace.join(".git");
-        write_into(&throw_away, "shallow", &format!("{base}\n"))?;
+        write_private(&throw_away.join("shallow"), format!("{base}\n")).await?;
         let at = ["HEAD", base.as_str()];
-        self.git("update-ref").dir(&throw_away).args(at).run().await.map(drop)
+        self.git("update-ref").unchecked_dir(&throw_away).args(at).run().await.map(drop)
     }
 
     /// Adds the objects of the commit `base` to the disposable `.git` of `workspace`, as one pack.
@@ -177,7 +187,7 @@ impl HostGit {
         }
         // A failed copy can leave partial files.
         remove_tree(packs.clone()).await?;
-        fs::create_dir_all(&packs).map_err(|e| unusable(&packs, &e))?;
+        tokio::fs::create_dir_all(&packs).await.map_err(|e| unusable(&packs, &e))?;
         self.git("pack-objects")
             .dir(git_dir)
             // The pack is disposable: it is not synced to disk, and no better deltas are searched.
@@ -193,7 +203,12 @@ impl HostGit {
         let new = git_dir.join("snapshot");
         if copy_pack(packs, new.clone()).await.is_ok() {
             remove_tree(mirror.join("snapshots")).await?;
-            let _ = fs::create_dir(mirror.join("snapshots")).and_then(|()| fs::rename(&new, &kept));
+            let (snapshots, from) = (mirror.join("snapshots"), new.clone());
+            let renamed = move || {
+                let _ = fs::create_dir(snapshots).and_then(|()| fs::rename(from, kept));
+                Ok(())
+            };
+            spawn_blocking(renamed).await?;
         }
         remove_tree(new).await
     }
@@ -222,19 +237,10 @@ async fn copy_pack(from: PathBuf, to: PathBuf) -> Result<()> {
         fs::create_dir_all(&to)?;
         files.iter().try_for_each(|file| fs::copy(file.path(), to.join(file.file_name())).map(drop))
     };
-    tokio::task::spawn_blocking(copy)
-        .await
-        .map_err(|e| {
-            let line = "the task that copies a git pack ended without a result";
-            Error::new(ErrorKind::Unexpected, line).with_source(e)
-        })?
-        .map_err(|e| Error::new(ErrorKind::Unavailable, "cannot copy a git pack").with_source(e))
-}
-
-fn write_into(git_dir: &Path, name: &str, text: &str) -> Result<()> {
-    let path = git_dir.join(name);
-    path.parent()
-        .map_or(Ok(()), fs::create_dir_all)
-        .and_then(|()| fs::write(&path, text))
-        .map_err(|e| unusable(&path, &e))
+    spawn_blocking(move || {
+        copy().map_err(|e| {
+            Error::new(ErrorKind::Unavailable, "cannot copy a git pack").with_source(e)
+        })
+    })
+    .await
 }

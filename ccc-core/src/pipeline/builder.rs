@@ -28,6 +28,7 @@ pub struct PipelineBuilder {
     clock: Option<Arc<dyn Clock>>,
     observer: Option<Arc<dyn Observer>>,
     data_dir: Option<PathBuf>,
+    git: Option<HostGit>,
     transport: Transport,
     policy: TrustPolicy,
     limits: Limits,
@@ -83,6 +84,14 @@ impl PipelineBuilder {
     #[must_use]
     pub fn data_dir(mut self, path: impl Into<PathBuf>) -> Self {
         self.data_dir = Some(path.into());
+        self
+    }
+
+    /// Sets the opened data directory, instead of [`data_dir`](Self::data_dir). A program that has
+    /// opened the directory itself, for example on a thread for blocking calls, keeps its lock.
+    #[must_use]
+    pub fn git(mut self, git: HostGit) -> Self {
+        self.git = Some(git);
         self
     }
 
@@ -143,8 +152,14 @@ impl PipelineBuilder {
             credentials: required(self.credentials, "a credential store: call `credentials`")?,
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
             observer: self.observer.unwrap_or_else(|| Arc::new(NoObserver)),
-            git: HostGit::open(required(self.data_dir, "a data directory: call `data_dir`")?)?
-                .with_transport(self.transport),
+            git: match self.git {
+                Some(git) => git,
+                None => {
+                    HostGit::open(required(self.data_dir, "a data directory: call `data_dir`")?)?
+                }
+            }
+            .with_transport(self.transport)
+            .within(&self.limits.resources),
             policy: self.policy,
             limits: self.limits,
             settings: self.settings,

@@ -133,7 +133,7 @@ impl Pipeline {
         let Parts { runner, git, clock, limits, .. } = &*self.parts;
         let (clock, limit) = (&**clock, limits.cleanup);
         let mut left = guarded(clock, limit, runner.orphans()).await?;
-        left.extend(git.runs()?);
+        left.extend(git.runs().await?);
         left.sort_unstable();
         left.dedup();
         left.retain(|run| !keep.contains(run));

@@ -387,7 +387,7 @@ async fn a_pipeline_with_a_broken_adapter_ends_its_run_and_cleans_up() {
         assert_eq!(report.cleanup.is_err(), hangs, "{defect:?}: {report:?}");
         assert_eq!(fakes.runner.destroyed().is_empty(), hangs, "{defect:?}");
         assert_eq!(fakes.host.unrevoked_grants(), [], "{defect:?}: access tokens are left");
-        assert_eq!(pipeline.git().runs().unwrap(), [], "{defect:?}: directories are left");
+        assert_eq!(pipeline.git().runs().await.unwrap(), [], "{defect:?}: directories are left");
         let comments = fakes.host.comment_bodies(issue);
         assert!(!comments.is_empty(), "{defect:?}: the outcome is not reported");
         if !hangs {

@@ -221,7 +221,7 @@ async fn a_missing_or_empty_repository_is_not_found() {
     for n in [1, 1, 2] {
         world.host.remove(run(n)).await.unwrap();
     }
-    assert_eq!(world.host.runs().unwrap(), []);
+    assert_eq!(world.host.runs().await.unwrap(), []);
 }
 
 /// Checks names that the `HEAD` of a new repository points to and names that it does not.
@@ -310,7 +310,7 @@ async fn the_base_commit_is_retained_until_the_run_is_removed() {
     world.host.remove(run(1)).await.unwrap();
     world.host.remove(run(1)).await.unwrap();
     assert!(!refs(&world.mirror()).contains_key(&held), "{:?}", refs(&world.mirror()));
-    assert_eq!(world.host.runs().unwrap(), [run(2)]);
+    assert_eq!(world.host.runs().await.unwrap(), [run(2)]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -320,7 +320,7 @@ async fn runs_share_a_mirror_at_the_same_time() {
     for at in within(60, all).await {
         assert_eq!(files_below(&at.unwrap().path), as_files(TREE));
     }
-    assert_eq!(world.host.runs().unwrap().len(), 6);
+    assert_eq!(world.host.runs().await.unwrap().len(), 6);
     let removed = futures_util::future::join_all((1..=6).map(|n| world.host.remove(run(n))));
     for removed in within(60, removed).await {
         removed.unwrap();
@@ -440,6 +440,7 @@ async fn leftovers_of_a_killed_git_do_not_block_a_checkout() {
     let mirror = world.mirror();
     let half = mirror.with_extension("new");
     fs::create_dir_all(&half).unwrap();
+    chmod(half.parent().unwrap(), 0o700);
     fs::write(half.join("HEAD"), "").unwrap();
     world.checkout(run(1)).await.unwrap();
     for lock in ["packed-refs.lock", "refs/heads/main.lock", "shallow.lock"] {

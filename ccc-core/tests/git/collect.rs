@@ -571,7 +571,7 @@ async fn unreadable_files_are_named_in_the_refusal() {
             other => panic!("{act}: {other:?}"),
         }
         world.host.remove(run(1)).await.unwrap();
-        assert_eq!(world.host.runs().unwrap(), []);
+        assert_eq!(world.host.runs().await.unwrap(), []);
     }
 }
 

@@ -477,6 +477,7 @@ const VARIABLES: &[&str] = &[
     "GIT_TERMINAL_PROMPT",
     "GIT_ASKPASS",
     "GIT_LFS_SKIP_SMUDGE",
+    "GIT_NO_REPLACE_OBJECTS",
     "GIT_CONFIG_COUNT",
     "GIT_CONFIG_KEY_0",
     "GIT_CONFIG_VALUE_0",
@@ -512,8 +513,11 @@ fn check_calls(log: &str) {
         };
         let (args, env) = (lines("arg "), lines("env "));
         assert!(!args.iter().any(|arg| arg.contains(TOKEN)), "{args:?}");
+        // Every protocol is denied, and then at most one is allowed.
         let protocols: Vec<_> = args.iter().filter(|arg| arg.starts_with("protocol.")).collect();
-        assert!(*protocols[0] == "protocol.allow=never" && protocols.len() <= 2, "{args:?}");
+        let denied = protocols.iter().take_while(|arg| arg.ends_with("allow=never")).count();
+        assert!(*protocols[0] == "protocol.allow=never" && denied == 10, "{args:?}");
+        assert!(protocols.len() <= denied + 1, "{args:?}");
         assert!(!args.iter().any(|arg| arg.to_lowercase().contains("authorization")), "{args:?}");
         for variable in &env {
             let name = variable.split('=').next().unwrap();

@@ -15,9 +15,9 @@ async fn a_root_belongs_to_one_process() {
     let error = HostGit::open(&root).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AlreadyExists);
     assert!(error.to_string().contains(root.to_str().unwrap()), "{error}");
-    // A symlink to the same directory is refused too.
-    symlink(&root, world.path().join("link")).unwrap();
-    let error = HostGit::open(world.path().join("link")).unwrap_err();
+    // A path through a symlink leads to the same directory.
+    symlink(world.path(), world.path().join("link")).unwrap();
+    let error = HostGit::open(world.path().join("link/host")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AlreadyExists);
     let World { temp, host, .. } = world;
     host.check().await.unwrap();
@@ -77,7 +77,7 @@ async fn removal_deletes_any_files_that_an_agent_left() {
     }
     assert_eq!(fs::read(outside.join("kept")).unwrap(), b"x");
     assert_eq!(fs::metadata(&outside).unwrap().permissions().mode() & 0o777, 0o755);
-    assert_eq!(world.host.runs().unwrap(), []);
+    assert_eq!(world.host.runs().await.unwrap(), []);
 }
 
 /// Checks that removal needs no stack frame, open file or longer path for each level.
@@ -100,17 +100,17 @@ async fn deeply_nested_directories_are_removed() {
 #[tokio::test]
 async fn runs_lists_the_run_directories() {
     let world = World::new(TREE);
-    assert_eq!(world.host.runs().unwrap(), []);
+    assert_eq!(world.host.runs().await.unwrap(), []);
     for n in [1, 2] {
         world.checkout(run(n)).await.unwrap();
     }
     write(&world.path().join("host/runs"), "no-run", "");
-    let mut runs = world.host.runs().unwrap();
+    let mut runs = world.host.runs().await.unwrap();
     runs.sort();
     assert_eq!(runs, [run(1), run(2)]);
     let kept = world.host.patch_path(run(1));
     fs::write(&kept, "patch").unwrap();
     world.host.remove(run(1)).await.unwrap();
-    assert_eq!(world.host.runs().unwrap(), [run(2)]);
+    assert_eq!(world.host.runs().await.unwrap(), [run(2)]);
     assert!(kept.exists(), "a stored patch outlives its run");
 }

@@ -2,18 +2,28 @@
 
 use std::sync::Arc;
 
-use ccc_core::git::Transport;
+use ccc_core::git::{HostGit, Transport};
 use ccc_core::pipeline::{Limits, Pipeline};
-use ccc_core::{Observer, Result, VcsHost};
+use ccc_core::{Error, ErrorKind, Observer, Result, VcsHost};
 
 use crate::adapters::Adapters;
 use crate::config::Config;
 use crate::repository_settings;
 
-/// Builds a pipeline from `host`, `adapters`, `observer`, and the limits and the policy in
-/// `config`.
+/// Opens and locks the data directory of `config`, on a thread for blocking calls.
+pub(crate) async fn open_data_dir(config: &Config) -> Result<HostGit> {
+    let path = config.data_dir()?;
+    tokio::task::spawn_blocking(move || HostGit::open(path)).await.unwrap_or_else(|e| {
+        let line = "the task that opens the data directory ended without a result";
+        Err(Error::new(ErrorKind::Unexpected, line).with_source(e))
+    })
+}
+
+/// Builds a pipeline from the opened data directory `git`, `host`, `adapters`, `observer`, and the
+/// limits and the policy in `config`.
 pub(crate) fn pipeline(
     config: &Config,
+    git: HostGit,
     host: Arc<dyn VcsHost>,
     adapters: Adapters,
     observer: Arc<dyn Observer>,
@@ -31,7 +41,7 @@ pub(crate) fn pipeline(
         .agent(adapters.agent)
         .credentials(adapters.credentials)
         .observer(observer)
-        .data_dir(config.data_dir()?)
+        .git(git)
         .policy(config.policy.clone())
         .limits(limits)
         .repository_settings(repository_settings::PATH, repository_settings::parse)

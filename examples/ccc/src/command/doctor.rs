@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use ccc_core::git::HostGit;
 use ccc_core::pipeline::Limits;
 use ccc_core::policy::AppliedPolicy;
 use ccc_core::{ContainerRunner, Result};
@@ -12,6 +11,7 @@ use clap::Args;
 use crate::adapters::{docker_runner, runner};
 use crate::config::Config;
 use crate::output::{print, say};
+use crate::pipeline::open_data_dir;
 use crate::remedy::describe;
 
 #[derive(Debug, Args)]
@@ -35,7 +35,7 @@ pub(super) async fn run(args: &DoctorArgs) -> Result<bool> {
     }
     let mut findings = Vec::new();
     let data_dir = config.data_dir()?;
-    findings.push(match HostGit::open(&data_dir) {
+    findings.push(match open_data_dir(&config).await {
         // Another process uses the data directory. That process checked git when it started, so a
         // warning is sufficient.
         Err(error) if error.kind() == ccc_core::ErrorKind::AlreadyExists => {

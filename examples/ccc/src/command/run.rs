@@ -13,7 +13,7 @@ use crate::config::{self, Config};
 use crate::local_host::LocalHost;
 use crate::observers::progress_observer;
 use crate::output::{print, say};
-use crate::pipeline::pipeline;
+use crate::pipeline::{open_data_dir, pipeline};
 use crate::remedy::describe;
 use crate::signals::interrupted;
 use crate::{app, credentials, model_credential};
@@ -128,7 +128,8 @@ async fn drive(
             runner.name()
         ));
     }
-    let pipeline = pipeline(config, host, adapters, progress_observer(json))?;
+    let git = open_data_dir(config).await?;
+    let pipeline = pipeline(config, git, host, adapters, progress_observer(json))?;
     pipeline.git().check().await?;
     pipeline.runner().check().await?;
     let taken_over = match github {

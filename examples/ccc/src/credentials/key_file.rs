@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use ccc_core::private_dir::create_private_dir;
 use ccc_core::{Error, ErrorKind, Result, Secret};
 use rustix::fs::FlockOperation;
 use tempfile::NamedTempFile;
@@ -48,7 +49,7 @@ pub(super) fn read(path: &Path) -> Result<Secret> {
 /// Creates or replaces the file `path` atomically. The new contents are `text`, which must not be a
 /// secret. For a key file, use [`create`] or [`replace`] instead.
 pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
-    fs::create_dir_all(directory(path))?;
+    create_private_dir(directory(path))?;
     write_temporary(path, &Secret::from(text))?.persist(path).map_err(|e| e.error)?;
     File::open(directory(path))?.sync_all()
 }
@@ -57,7 +58,7 @@ pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
 /// changes nothing.
 pub(super) fn create(path: &Path, key: &Secret) -> Result<bool> {
     let created = || -> io::Result<bool> {
-        fs::create_dir_all(directory(path))?;
+        create_private_dir(directory(path))?;
         match write_temporary(path, key)?.persist_noclobber(path) {
             Ok(_) => File::open(directory(path))?.sync_all().map(|()| true),
             Err(e) if e.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use ccc_core::dispatcher::{Dispatcher, DispatcherConfig};
-use ccc_core::git::HostGit;
 use ccc_core::observe::Observers;
 use ccc_core::{Agent, ContainerRunner, CredentialStore, Observer, Result, RunStore, VcsHost};
 use ccc_github::{GitHub, Webhook};
@@ -13,7 +12,7 @@ use crate::adapters::{Adapters, github};
 use crate::app::{self, StoredApp};
 use crate::config::Config;
 use crate::observers::LogObserver;
-use crate::pipeline::pipeline;
+use crate::pipeline::{open_data_dir, pipeline};
 use crate::service::inner::Inner;
 use crate::stored_credentials::StoredCredentials;
 use crate::{adapters, credentials, model_credential};
@@ -163,7 +162,8 @@ impl ServiceBuilder {
         };
         // Before anything is stored: if another process uses the data directory, its credentials
         // must not change.
-        HostGit::open(config.data_dir()?)?.check().await?;
+        let git = open_data_dir(config).await?;
+        git.check().await?;
         let credentials = match &self.credentials {
             Some(credentials) => Arc::clone(credentials),
             None => credentials::open(config).await?,
@@ -203,9 +203,7 @@ impl ServiceBuilder {
         if self.log {
             observers.push(Arc::new(LogObserver::default()));
         }
-        // The pipeline locks the data directory.
-        let pipeline = pipeline(config, host, adapters, Arc::new(Observers(observers)))?;
-        pipeline.git().check().await?;
+        let pipeline = pipeline(config, git, host, adapters, Arc::new(Observers(observers)))?;
         pipeline.runner().check().await?;
         let clock = Arc::clone(pipeline.clock());
         let runs = self.runs.unwrap_or_else(|| {
