@@ -16,7 +16,6 @@ pub mod policy;
 #[cfg(unix)]
 pub mod private_dir;
 pub mod progress;
-pub mod prompt;
 mod remedy;
 pub mod run;
 pub mod run_store;
@@ -33,6 +32,8 @@ pub mod dispatcher;
 pub mod git;
 #[cfg(feature = "git")]
 pub mod pipeline;
+#[cfg(feature = "git")]
+pub mod prompt;
 #[cfg(feature = "git")]
 pub mod remove_tree;
 #[cfg(feature = "testing")]

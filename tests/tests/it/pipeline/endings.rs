@@ -129,9 +129,10 @@ async fn a_refused_push_leaves_the_work_as_a_patch() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn events_of_unauthorized_actors_start_no_agent() {
-    // spec: X11, G9
+    // spec: X11, G9, X20d
     let opened = Trigger::Opened;
-    let mention = Trigger::Commented { comment: 1, body: "@claude please".into() };
+    let commented = |body: &str| Trigger::Commented { comment: 1, body: body.into() };
+    let mention = commented("@claude please");
     for (id, kind, via_app, trigger, expected) in [
         (2, ActorKind::User, None, opened.clone(), Err(SkipReason::NotPermitted)),
         (2, ActorKind::User, None, mention.clone(), Ok("write permission")),
@@ -145,6 +146,10 @@ async fn events_of_unauthorized_actors_start_no_agent() {
             Trigger::Labeled { label: "bug".into() },
             Err(SkipReason::NotForUs),
         ),
+        // Readers of the comment do not see these mentions.
+        (1, ActorKind::User, None, commented("<!-- @claude -->"), Err(SkipReason::NotForUs)),
+        (1, ActorKind::User, None, commented("x\n\n[@claude]: /a"), Err(SkipReason::NotForUs)),
+        (1, ActorKind::User, None, commented("[x](/a 'hi @claude')"), Err(SkipReason::NotForUs)),
     ] {
         let mut fixture = Fixture::new().await;
         fixture.host.add_actor(2, "reader", Permission::Triage);
