@@ -78,7 +78,7 @@ pub(crate) fn remove_tree_now(path: &Path, give_up: &AtomicBool) -> Result<()> {
     };
     match removed {
         Err(e) if e.kind() != io::ErrorKind::NotFound => Err(Error::new(
-            ErrorKind::Unavailable,
+            ErrorKind::from_io(&e),
             format!("cannot remove {}: {e}", path.display()),
         )),
         _ => Ok(()),

@@ -178,5 +178,5 @@ fn private_dir(path: &Path) -> Result<()> {
 
 fn unusable(path: &Path, error: &std::io::Error) -> Error {
     let line = format!("cannot read or write the path {}: {error}", path.display());
-    Error::new(ErrorKind::Unavailable, line)
+    Error::new(ErrorKind::from_io(error), line)
 }

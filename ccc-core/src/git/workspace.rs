@@ -228,7 +228,7 @@ async fn copy_pack(from: PathBuf, to: PathBuf) -> Result<()> {
             let line = "the task that copies a git pack ended without a result";
             Error::new(ErrorKind::Unexpected, line).with_source(e)
         })?
-        .map_err(|e| Error::new(ErrorKind::Unavailable, "cannot copy a git pack").with_source(e))
+        .map_err(|e| Error::new(ErrorKind::from_io(&e), "cannot copy a git pack").with_source(e))
 }
 
 fn write_into(git_dir: &Path, name: &str, text: &str) -> Result<()> {

@@ -46,7 +46,7 @@ impl Container for SubprocessContainer {
         let mut child = self.launcher.command(command)?.spawn().map_err(|e| {
             let program = command.argv.first().map_or("", String::as_str);
             let line = format!("cannot start the program `{program}`");
-            Error::new(ErrorKind::Unavailable, line).with_source(e)
+            Error::new(ErrorKind::from_io(&e), line).with_source(e)
         })?;
         self.ownership.sessions.add(self.launcher.run, child.id());
         let stdin = child.stdin.take();
