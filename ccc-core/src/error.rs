@@ -45,6 +45,38 @@ pub enum ErrorKind {
     Unexpected,
 }
 
+impl ErrorKind {
+    /// Returns the kind of a failed file operation. A limit of the file system, such as the length
+    /// of a path or the size of a disk, is [`LimitExceeded`](Self::LimitExceeded), because the same
+    /// operation fails again. Any other failure is [`Unavailable`](Self::Unavailable).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ccc_core::ErrorKind;
+    ///
+    /// let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+    /// assert_eq!(ErrorKind::from_io(&full), ErrorKind::LimitExceeded);
+    /// ```
+    #[must_use]
+    pub fn from_io(error: &std::io::Error) -> Self {
+        use std::io::ErrorKind as Io;
+        /// The error number of Linux for too many symbolic links in a path, which has no stable
+        /// kind.
+        const ELOOP: i32 = 40;
+        match error.kind() {
+            Io::StorageFull
+            | Io::QuotaExceeded
+            | Io::FileTooLarge
+            | Io::InvalidFilename
+            | Io::TooManyLinks
+            | Io::ArgumentListTooLong => Self::LimitExceeded,
+            _ if error.raw_os_error() == Some(ELOOP) => Self::LimitExceeded,
+            _ => Self::Unavailable,
+        }
+    }
+}
+
 impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -262,6 +294,27 @@ mod tests {
         let own = outer.with_remedy(Remedy::RotateKey);
         assert_eq!(own.remedy(), Some(Remedy::RotateKey));
         assert_eq!(Error::new(ErrorKind::NotFound, "gone").remedy(), None);
+    }
+
+    #[test]
+    fn a_limit_of_the_file_system_is_not_temporary() {
+        // spec: X20c
+        let numbers = [
+            (28, ErrorKind::LimitExceeded),  // ENOSPC
+            (122, ErrorKind::LimitExceeded), // EDQUOT
+            (27, ErrorKind::LimitExceeded),  // EFBIG
+            (36, ErrorKind::LimitExceeded),  // ENAMETOOLONG
+            (31, ErrorKind::LimitExceeded),  // EMLINK
+            (40, ErrorKind::LimitExceeded),  // ELOOP
+            (7, ErrorKind::LimitExceeded),   // E2BIG
+            (5, ErrorKind::Unavailable),     // EIO
+            (16, ErrorKind::Unavailable),    // EBUSY
+            (24, ErrorKind::Unavailable),    // EMFILE
+        ];
+        for (number, expected) in numbers {
+            let error = std::io::Error::from_raw_os_error(number);
+            assert_eq!(ErrorKind::from_io(&error), expected, "{error}");
+        }
     }
 
     #[test]

@@ -18,7 +18,6 @@ pub mod policy;
 #[cfg(unix)]
 pub mod private_dir;
 pub mod progress;
-pub mod prompt;
 mod remedy;
 pub mod run;
 pub mod run_store;
@@ -34,6 +33,8 @@ pub mod dispatcher;
 pub mod git;
 #[cfg(feature = "git")]
 pub mod pipeline;
+#[cfg(feature = "git")]
+pub mod prompt;
 #[cfg(feature = "git")]
 pub mod remove_tree;
 #[cfg(feature = "git")]

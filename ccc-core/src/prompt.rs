@@ -2,13 +2,17 @@
 
 use crate::RunId;
 use crate::event::{IssueEvent, Trigger};
-use crate::untrusted_text::{normalise, one_line};
+use crate::untrusted_text::{displayed_markdown, one_line};
 use crate::vcs::Comment;
 
 /// Maximum size, in bytes, of the issue's description and of each comment in the prompt.
 pub const MAX_TEXT: usize = 64 * 1024;
 /// Maximum total size, in bytes, of all comments in the prompt.
 pub const MAX_COMMENTS: usize = 128 * 1024;
+
+/// Maximum total size, in bytes, of the comments that are read. Hidden text counts here, although it
+/// does not appear in the prompt.
+const MAX_COMMENT_SOURCE: usize = 1 << 20;
 
 /// Returns the prompt of `run`: first the instructions, then all untrusted text. A line with a
 /// mark precedes the untrusted text, and an identical line follows it. The mark is `DATA-` and the
@@ -27,6 +31,9 @@ pub const MAX_COMMENTS: usize = 128 * 1024;
 ///
 /// `event` contains the issue's text from the time of the signed webhook delivery. `comments` must
 /// contain only comments that were written before that time (spec: X12).
+///
+/// The function reads up to 2 MiB of Markdown, so it should not be called on a thread that polls
+/// futures.
 #[must_use]
 pub fn render(run: RunId, event: &IssueEvent, comments: &[Comment]) -> String {
     let mark = format!("DATA-{}", run.to_string().replace('-', ""));
@@ -52,10 +59,12 @@ pub fn render(run: RunId, event: &IssueEvent, comments: &[Comment]) -> String {
     let author = one_line(&event.issue.author.login, 100);
     let title = one_line(&event.issue.title, 1_000);
     prompt.push_str(&format!("Title: {title}\nAuthor: {author}\n\n"));
-    prompt.push_str(&without_mark(&normalise(&event.issue.body, MAX_TEXT), &mark));
-    let mut room = MAX_COMMENTS;
+    prompt.push_str(&without_mark(&displayed_markdown(&event.issue.body, MAX_TEXT), &mark));
+    let (mut room, mut source) = (MAX_COMMENTS, MAX_COMMENT_SOURCE);
     for comment in comments {
-        let body = without_mark(&normalise(&comment.body, MAX_TEXT.min(room)), &mark);
+        let Some(left) = source.checked_sub(comment.body.len()) else { break };
+        source = left;
+        let body = without_mark(&displayed_markdown(&comment.body, MAX_TEXT.min(room)), &mark);
         room = room.saturating_sub(body.len());
         let login = one_line(&comment.author.login, 100);
         prompt.push_str(&format!("\n\nComment by {login}:\n{body}"));
@@ -64,7 +73,7 @@ pub fn render(run: RunId, event: &IssueEvent, comments: &[Comment]) -> String {
         }
     }
     if let Trigger::Commented { body, .. } = &event.trigger {
-        let body = without_mark(&normalise(body, MAX_TEXT), &mark);
+        let body = without_mark(&displayed_markdown(body, MAX_TEXT), &mark);
         let login = one_line(&event.actor.login, 100);
         prompt.push_str(&format!("\n\n{login} asks for this run with the comment:\n{body}"));
     }

@@ -72,7 +72,7 @@ impl Drop for AbandonOnDrop {
 /// `give_up` during the removal, stops with an error.
 pub(crate) fn remove_tree_now(path: &Path, give_up: &AtomicBool) -> Result<()> {
     remove_tree_at(CWD, path, give_up).map_err(|e| {
-        Error::new(ErrorKind::Unavailable, format!("cannot remove {}: {e}", path.display()))
+        Error::new(ErrorKind::from_io(&e), format!("cannot remove {}: {e}", path.display()))
     })
 }
 

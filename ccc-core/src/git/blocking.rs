@@ -37,5 +37,5 @@ pub(super) async fn write_private(path: &Path, text: String) -> Result<()> {
 /// Returns the error of a failed call of the operating system for `path`.
 pub(super) fn unusable(path: &Path, error: &std::io::Error) -> Error {
     let line = format!("cannot read or write the path {}: {error}", path.display());
-    Error::new(ErrorKind::Unavailable, line)
+    Error::new(ErrorKind::from_io(error), line)
 }

@@ -7,6 +7,8 @@ use crate::{Error, ErrorKind};
 /// determine the error kind. The message contains the last three lines of the output.
 pub(super) fn failure(subcommand: &str, stderr: &str) -> Error {
     let output_contains = |what: &str| stderr.contains(what);
+    // Other commands use no network. Their output can contain any words, in the names of files.
+    let uses_network = matches!(subcommand, "fetch" | "ls-remote" | "push");
     let kind = if output_contains("Authentication failed")
         || output_contains("could not read Username")
         || output_contains("error: 401")
@@ -24,17 +26,22 @@ pub(super) fn failure(subcommand: &str, stderr: &str) -> Error {
         || output_contains("does not appear to be a git")
     {
         ErrorKind::NotFound
-    } else if output_contains("No space left") || output_contains("Disk quota") {
+    } else if output_contains("No space left")
+        || output_contains("Disk quota")
+        || output_contains("File name too long")
+        || output_contains("Too many levels of symbolic links")
+    {
         ErrorKind::LimitExceeded
-    } else if output_contains("Could not resolve")
-        || output_contains("Failed to connect")
-        || output_contains("Couldn't connect")
-        || output_contains("Connection")
-        || output_contains("timed out")
-        || output_contains("early EOF")
-        || output_contains("RPC failed")
-        || output_contains("error: 5")
-        || output_contains("unable to access")
+    } else if uses_network
+        && (output_contains("Could not resolve")
+            || output_contains("Failed to connect")
+            || output_contains("Couldn't connect")
+            || output_contains("Connection")
+            || output_contains("timed out")
+            || output_contains("early EOF")
+            || output_contains("RPC failed")
+            || output_contains("error: 5")
+            || output_contains("unable to access"))
     {
         ErrorKind::Unavailable
     } else {
@@ -73,10 +80,15 @@ mod tests {
                 ErrorKind::Unavailable,
             ),
             ("fatal: something new", ErrorKind::Unexpected),
+            ("error: unable to create file a/b: File name too long", ErrorKind::LimitExceeded),
+            ("fatal: cannot create directory: No space left on device", ErrorKind::LimitExceeded),
         ] {
             let error = failure("fetch", words);
             assert_eq!(error.kind(), kind, "{words}");
             assert!(!error.to_string().contains('\n'));
         }
+        // The name of a file is not the cause of a failure.
+        let error = failure("read-tree", "error: unable to create file Connection/timed out");
+        assert_eq!(error.kind(), ErrorKind::Unexpected);
     }
 }

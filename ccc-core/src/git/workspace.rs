@@ -239,7 +239,7 @@ async fn copy_pack(from: PathBuf, to: PathBuf) -> Result<()> {
     };
     spawn_blocking(move || {
         copy().map_err(|e| {
-            Error::new(ErrorKind::Unavailable, "cannot copy a git pack").with_source(e)
+            Error::new(ErrorKind::from_io(&e), "cannot copy a git pack").with_source(e)
         })
     })
     .await

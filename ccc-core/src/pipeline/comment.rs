@@ -140,7 +140,25 @@ fn next_step(stage: Stage, kind: ErrorKind) -> &'static str {
         (Stage::Publish, ErrorKind::AlreadyExists) => {
             "Delete the branch that the error message above names. Then request a new run."
         }
+        (Stage::Publish, ErrorKind::Conflict) => {
+            "Open the run's branch on the VCS host. The error message above names its state."
+        }
         (_, ErrorKind::PermissionDenied) => "Check the App's permissions on this repository.",
+        (Stage::Work | Stage::Collect, ErrorKind::LimitExceeded)
+        | (Stage::Work, ErrorKind::TimedOut) => {
+            "Request a smaller change, or ask the operator to raise the limits of a run."
+        }
+        (Stage::Checkout | Stage::Provision, ErrorKind::LimitExceeded) => {
+            "The files of the repository or its setup exceed a limit. A new run fails in the same \
+             way, until the operator raises the limit or the repository changes."
+        }
+        (Stage::Provision, ErrorKind::TimedOut) => {
+            "The setup of the repository takes too long. Shorten the setup, or ask the operator to \
+             raise the time limit of a stage."
+        }
+        (_, ErrorKind::LimitExceeded) => {
+            "The operator should check the free disk space of the service, and the limits of a run."
+        }
         (_, ErrorKind::Unavailable | ErrorKind::RateLimited | ErrorKind::TimedOut) => {
             "This kind of failure can be temporary: request a new run later."
         }
@@ -148,8 +166,12 @@ fn next_step(stage: Stage, kind: ErrorKind) -> &'static str {
             "Check that the repository exists and has a commit on its default branch. Then \
              request a new run."
         }
-        (Stage::Work, ErrorKind::LimitExceeded) => {
-            "Request a smaller change, or ask the operator to raise the limits of a run."
+        (Stage::Publish, ErrorKind::NotFound) => {
+            "Take the step that the error message above names. Then request a new run."
+        }
+        (_, ErrorKind::InvalidInput | ErrorKind::Unsupported | ErrorKind::Corrupt) => {
+            "The operator should correct the cause that the error message above names. A new run \
+             fails in the same way until then."
         }
         _ => "The operator can find details in the service's log.",
     }

@@ -62,7 +62,7 @@ async fn save_patch(run: &RunContext, changes: &ChangeSet) -> Result<()> {
     let path = run.parts.git.patch_path(run.id);
     tokio::fs::write(&path, &patch).await.map_err(|e| {
         Error::new(
-            ErrorKind::Unavailable,
+            ErrorKind::from_io(&e),
             format!("cannot write the patch file {}", path.display()),
         )
         .with_source(e)

@@ -63,7 +63,9 @@ impl Apps {
     /// |---|---|
     /// | `GET` | 200, `{"apps": […]}` with an [`AppView`](crate::AppView) for each App, or `{"appId": …, "error": …}` for a corrupt record |
     /// | `POST` with the JSON of [`AppChange::from_json`] | 200, the App after the change as an [`AppView`](crate::AppView) |
-    /// | `DELETE`, with `?appId=N` if several Apps are stored | 200, `{"cleared": N}`; 404 if no such App is stored |
+    /// | `DELETE` with `?appId=N` | 200, `{"cleared": N}`; 404 if no such App is stored |
+    /// | `DELETE` with `?all=true` | 200, `{"cleared": […]}` with the ids of all Apps, which were stored; 404 if none is stored |
+    /// | `DELETE` without a parameter | 400 with the ids of the stored Apps, and no App is removed; 404 if none is stored |
     ///
     /// An error response has the body `{"error": "…"}`, which contains no value of the request. The
     /// status is 400 for an invalid request, 413 for a body of more than
@@ -113,31 +115,51 @@ impl Apps {
         Ok(json!({ "apps": apps }))
     }
 
+    /// Removes the App or the Apps that `query` names. A request that names none removes none,
+    /// because a client can lose the parameter by mistake, for example with an empty variable
+    /// (spec: S12e).
     async fn remove(&self, query: Option<&str>) -> Result<Value> {
         let mut named = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
         let app_id = match (named.next(), named.next()) {
             (Some((name, value)), None) if name == "appId" => value
                 .parse()
                 .map_err(|_| invalid_input("the query parameter `appId` must be a number"))?,
+            (Some((name, value)), None) if name == "all" && value == "true" => {
+                let stored = self.stored().await?;
+                for app_id in &stored {
+                    self.clear(*app_id).await?;
+                }
+                return Ok(json!({ "cleared": stored }));
+            }
             (Some(_), _) => {
                 return Err(invalid_input(
-                    "the only supported query parameter is appId: use ?appId=N",
+                    "the query parameters are not valid: use ?appId=N to remove one GitHub App, or \
+                     ?all=true to remove all",
                 ));
             }
-            (None, _) => match self.list().await?[..] {
-                [] => return Err(not_found("no GitHub App is stored")),
-                [only] => only,
-                _ => {
-                    return Err(invalid_input(
-                        "several GitHub Apps are stored: select one with ?appId=N",
-                    ));
-                }
-            },
+            (None, _) => {
+                let stored: Vec<String> =
+                    self.stored().await?.iter().map(ToString::to_string).collect();
+                return Err(invalid_input(format!(
+                    "the request does not name the GitHub App to remove; the ids of the stored Apps \
+                     are {}: use ?appId=N to remove one App, or ?all=true to remove all",
+                    stored.join(", ")
+                )));
+            }
         };
         if self.clear(app_id).await? {
             return Ok(json!({ "cleared": app_id }));
         }
         Err(not_found(format!("no GitHub App with the id {app_id} is stored")))
+    }
+
+    /// Returns the ids of the stored Apps, or an error if no App is stored.
+    async fn stored(&self) -> Result<Vec<u64>> {
+        let stored = self.list().await?;
+        if stored.is_empty() {
+            return Err(not_found("no GitHub App is stored"));
+        }
+        Ok(stored)
     }
 }
 

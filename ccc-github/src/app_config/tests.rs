@@ -242,16 +242,17 @@ fn admitted() -> super::Admitted {
 
 #[tokio::test]
 async fn apps_are_shown_changed_and_cleared_over_http() {
-    // spec: S12c
+    // spec: S12c, S12e
     let (_, apps) = apps();
     let made = json!({"appId": 7, "privateKey": KEY, "webhookSecret": OLD, "installationId": 11})
         .to_string();
     let eight = made.replace(":7", ":8");
     let public = json!({"appId": 7, "privateKey": "-----BEGIN PUBLIC KEY-----\nhunter2\n-----END PUBLIC KEY-----"});
     let megabyte = json!({"appId": 7, "webhookSecret": "hunter2".repeat(150_000)}).to_string();
-    let cases: [(&str, Option<&str>, &str, u16, &str); 20] = [
+    let cases: [(&str, Option<&str>, &str, u16, &str); 29] = [
         ("GET", None, "", 200, r#"{"apps":[]}"#),
         ("DELETE", None, "", 404, "no GitHub App is stored"),
+        ("DELETE", Some("all=true"), "", 404, "no GitHub App is stored"),
         ("POST", None, "", 400, "not a JSON object"),
         ("POST", None, "hunter2", 400, "not a JSON object"),
         ("POST", None, "{}", 400, "`appId` is missing"),
@@ -268,13 +269,22 @@ async fn apps_are_shown_changed_and_cleared_over_http() {
         ("POST", None, r#"{"appId": "7", "installationId": "12"}"#, 200, "[11,12]"),
         ("GET", None, "", 200, r#""host":"github.example.org:8443""#),
         ("POST", None, &eight, 200, r#""appId":8"#),
-        ("DELETE", None, "", 400, "?appId=N"),
+        ("DELETE", None, "", 400, "stored Apps are 7, 8: use ?appId=N"),
+        ("DELETE", Some(""), "", 400, "stored Apps are 7, 8: use ?appId=N"),
+        ("DELETE", Some("appId="), "", 400, "must be a number"),
+        ("DELETE", Some("all"), "", 400, "?all=true"),
+        ("DELETE", Some("all=false"), "", 400, "?all=true"),
+        ("DELETE", Some("all=true&appId=7"), "", 400, "?all=true"),
         ("DELETE", Some("appId=x"), "", 400, "must be a number"),
         ("DELETE", Some("app_id=7"), "", 400, "?appId=N"),
         ("DELETE", Some("appId=7&appId=8"), "", 400, "?appId=N"),
         ("DELETE", Some("appId=9"), "", 404, "no GitHub App with the id 9"),
         ("DELETE", Some("appId=7"), "", 200, r#"{"cleared":7}"#),
-        ("DELETE", None, "", 200, r#"{"cleared":8}"#),
+        // The only App is not removed either, unless the request names it.
+        ("DELETE", None, "", 400, "stored Apps are 8: use ?appId=N"),
+        ("POST", None, &made, 200, r#""appId":7"#),
+        ("DELETE", Some("all=true"), "", 200, r#"{"cleared":[7,8]}"#),
+        ("GET", None, "", 200, r#"{"apps":[]}"#),
         ("PUT", None, &made, 405, "GET, POST and DELETE"),
     ];
     for (method, query, body, status, expected) in cases {

@@ -135,7 +135,7 @@ fn explain(error: ApiError, repo: &RepoRef, new: &NewPullRequest) -> Error {
         }
         Some(StatusCode::UNPROCESSABLE_ENTITY) if error.message_contains("already exists") => {
             Some((
-                ErrorKind::AlreadyExists,
+                ErrorKind::Conflict,
                 format!(
                     "a pull request from the branch `{head}` already exists, but GitHub's list of \
                      pull requests does not contain it: open the branch on GitHub to find the pull \

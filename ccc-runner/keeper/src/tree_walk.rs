@@ -29,7 +29,8 @@ const OPEN: OFlags =
 /// directory. Memory use grows only with the depth of the tree.
 ///
 /// # Errors
-/// Returns an error if an entry cannot be read, or if directories are nested more than 200 levels
+/// Returns an error if an entry cannot be read. The error has the kind
+/// [`QuotaExceeded`](io::ErrorKind::QuotaExceeded) if directories are nested more than 200 levels
 /// deep. Also returns the errors of `visit`.
 pub fn walk_tree<B>(
     top: &Path,
@@ -56,7 +57,9 @@ pub fn walk_tree<B>(
         if FileType::from_raw_mode(found.st_mode) == FileType::Directory {
             let Some(inner) = ignore_vanished(enter(at, name))? else { continue };
             if open.len() == MAX_DEPTH {
-                return Err(io::Error::other("directories are nested more than 200 levels deep"));
+                // The kind of a limit: the walk of the same tree fails again.
+                let line = "directories are nested more than 200 levels deep";
+                return Err(io::Error::new(io::ErrorKind::QuotaExceeded, line));
             }
             open.push(Dir::new(inner)?);
         }

@@ -24,12 +24,13 @@ pub(crate) struct ContainerUser {
 ///
 /// # Errors
 /// [`ErrorKind::Unavailable`] if the owner of an entry cannot be changed, or if a file that `user`
-/// does not own yet has more than one hard link.
+/// does not own yet has more than one hard link. [`ErrorKind::LimitExceeded`] if directories are
+/// nested too deeply.
 pub(crate) async fn chown_tree(tree: PathBuf, user: ContainerUser) -> Result<()> {
     let changed = tokio::task::spawn_blocking(move || chown_tree_blocking(&tree, user)).await;
     changed.map_err(io::Error::other).flatten().map_err(|e| {
         Error::new(
-            ErrorKind::Unavailable,
+            ErrorKind::from_io(&e),
             "cannot make the agent's user the owner of the workspace",
         )
         .with_source(e)
@@ -96,5 +97,17 @@ mod tests {
         fs::hard_link(outside.path().join("file"), inside.path().join("a/second")).unwrap();
         chown_tree_blocking(inside.path(), USER).unwrap_err();
         assert_eq!(fs::metadata(outside.path().join("file")).unwrap().uid(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_tree_that_is_nested_too_deeply_is_a_limit_and_no_temporary_failure() {
+        // spec: X20c
+        let tree = tempfile::tempdir().unwrap();
+        fs::create_dir_all(tree.path().join("d/".repeat(300))).unwrap();
+        let own = fs::metadata(tree.path()).unwrap();
+        let user = ContainerUser { uid: own.uid(), gid: own.gid() };
+        let error = chown_tree(tree.path().to_owned(), user).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::LimitExceeded, "{error}");
+        assert!(!error.is_retryable() && error.to_string().contains("200 levels"), "{error}");
     }
 }

@@ -85,13 +85,8 @@ impl Directory {
     }
 
     fn failed(&self, what: &str, path: &Path, e: io::Error) -> Error {
-        let kind = match e.kind() {
-            io::ErrorKind::StorageFull
-            | io::ErrorKind::QuotaExceeded
-            | io::ErrorKind::FileTooLarge => ErrorKind::LimitExceeded,
-            _ => ErrorKind::Unavailable,
-        };
-        Error::new(kind, format!("cannot {what} {}", path.display())).with_source(e)
+        Error::new(ErrorKind::from_io(&e), format!("cannot {what} {}", path.display()))
+            .with_source(e)
     }
 
     /// Returns the contents of the file `name`, or `None` if there is no such file.

@@ -163,19 +163,11 @@ impl Config {
         Self::load(default_file(file), environment()?)
     }
 
-    /// Returns the warnings about this configuration, each in one line: environment variables that
-    /// look like settings but are not settings, rules of the model proxy that are turned off, and
-    /// weakened parts of the policy.
+    /// Returns the warnings about environment variables that look like settings but are not
+    /// settings, each in one line.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
-        let without = self.model.dangerously_without.iter().map(|rule| {
-            format!(
-                "the model proxy does not enforce its rule {rule}, because the setting \
-                 model.dangerously_without turns this rule off"
-            )
-        });
-        let policy = self.policy.weakenings();
-        self.unknown_variables.iter().cloned().chain(without).chain(policy).collect()
+        self.unknown_variables.clone()
     }
 
     /// Returns the configured data directory. The default is the directory `ccc` in the user's

@@ -19,6 +19,7 @@ mod git;
 mod health;
 mod http;
 mod local_host;
+mod local_repository;
 #[cfg(feature = "cli")]
 mod logging;
 mod model_credential;
@@ -32,6 +33,7 @@ mod routes;
 mod service;
 mod signals;
 mod stored_credentials;
+mod weakening;
 
 /// The crate `axum` in the version that this crate uses. [`router`] returns a router of this
 /// version.

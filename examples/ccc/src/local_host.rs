@@ -15,14 +15,17 @@ use ccc_core::{Error, ErrorKind, Result, VcsHost, async_trait};
 use jiff::Timestamp;
 
 use crate::git::git;
+use crate::local_repository::RepositoryView;
 
 /// A [`VcsHost`] for a git repository on this host machine. This VCS host has one issue, and needs
 /// no network access and no tokens. A pull request consists of a branch in the repository and a
-/// description.
+/// description. Hooks and programs in the configuration of the repository are not executed.
 #[derive(Debug)]
 pub struct LocalHost {
     repo: RepoRef,
     path: PathBuf,
+    /// The git directory that the pipeline fetches from and pushes into.
+    view: RepositoryView,
     default_branch: String,
     issue: IssueSnapshot,
     pull_request: Mutex<Option<NewPullRequest>>,
@@ -69,7 +72,8 @@ impl LocalHost {
             updated_at: now,
         };
         let default_branch = current_branch(&path).await?;
-        Ok(Self { repo, path, default_branch, issue, pull_request: Mutex::default() })
+        let view = RepositoryView::new(&path)?;
+        Ok(Self { repo, path, view, default_branch, issue, pull_request: Mutex::default() })
     }
 
     /// Returns the event that starts the run: the operator opened the issue.
@@ -149,7 +153,7 @@ impl VcsHost for LocalHost {
     }
 
     async fn access(&self, _: &RepoRef, grant: Grant, _: Duration) -> Result<Access> {
-        Ok(Access::open(grant, self.path.to_string_lossy()))
+        Ok(Access::open(grant, self.view.path().to_string_lossy()))
     }
 
     async fn release(&self, _: Access) -> Result<()> {

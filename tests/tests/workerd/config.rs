@@ -19,10 +19,20 @@ fn runtime() -> Runtime {
 }
 
 async fn ask(runtime: &Runtime, method: &str, token: &str, body: String) -> (u16, String) {
+    ask_at(runtime, method, "", token, body).await
+}
+
+async fn ask_at(
+    runtime: &Runtime,
+    method: &str,
+    query: &str,
+    token: &str,
+    body: String,
+) -> (u16, String) {
     let client = client();
     let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
     let request = client
-        .request(method, format!("{}/config", runtime.url()))
+        .request(method, format!("{}/config{query}", runtime.url()))
         .header("authorization", format!("Bearer {token}"))
         .body(body);
     let answer = request.send().await.unwrap();
@@ -96,8 +106,11 @@ async fn the_workers_credentials_are_encrypted_with_a_key_that_its_object_lacks(
     }
     runtime.secrets[0].1 = key(7);
     runtime.restart();
-    assert_eq!(ask(&runtime, "DELETE", TOKEN, String::new()).await.0, 200);
-    assert_eq!(ask(&runtime, "DELETE", TOKEN, String::new()).await.0, 404);
+    let delete = async |query: &str| ask_at(&runtime, "DELETE", query, TOKEN, String::new()).await;
+    let (status, answer) = delete("").await;
+    assert!(status == 400 && answer.contains("stored Apps are 7"), "{status} {answer}");
+    assert_eq!(delete("?appId=7").await.0, 200);
+    assert_eq!(delete("?all=true").await.0, 404);
     // If the Worker's token is missing or too short, every request is refused, even with that
     // token.
     for short in ["", "hunter2"] {

@@ -56,6 +56,56 @@ fn a_failure_names_the_credential_to_check() {
     }
 }
 
+/// Kinds of failures that end by themselves. Only these have the advice to wait.
+const TEMPORARY: [ErrorKind; 3] =
+    [ErrorKind::Unavailable, ErrorKind::RateLimited, ErrorKind::TimedOut];
+
+#[test]
+fn the_advice_fits_the_cause_of_a_failure() {
+    // spec: X20c
+    for (stage, kind, expected) in [
+        (Stage::Work, ErrorKind::TimedOut, "a smaller change"),
+        (Stage::Work, ErrorKind::LimitExceeded, "a smaller change"),
+        (Stage::Work, ErrorKind::Unavailable, "can be temporary"),
+        (Stage::Collect, ErrorKind::LimitExceeded, "a smaller change"),
+        (Stage::Collect, ErrorKind::Unavailable, "can be temporary"),
+        (Stage::Checkout, ErrorKind::LimitExceeded, "exceed a limit"),
+        (Stage::Checkout, ErrorKind::TimedOut, "can be temporary"),
+        (Stage::Checkout, ErrorKind::NotFound, "has a commit on its default branch"),
+        (Stage::Provision, ErrorKind::LimitExceeded, "exceed a limit"),
+        (Stage::Provision, ErrorKind::TimedOut, "Shorten the setup"),
+        (Stage::Provision, ErrorKind::Unsupported, "The operator should correct"),
+        (Stage::Provision, ErrorKind::InvalidInput, "The operator should correct"),
+        (Stage::Commit, ErrorKind::LimitExceeded, "free disk space"),
+        (Stage::Publish, ErrorKind::AlreadyExists, "Delete the branch"),
+        (Stage::Publish, ErrorKind::Conflict, "Open the run's branch"),
+        (Stage::Publish, ErrorKind::NotFound, "the error message above names"),
+        (Stage::Publish, ErrorKind::RateLimited, "can be temporary"),
+        (Stage::Cleanup, ErrorKind::Unexpected, "the service's log"),
+    ] {
+        assert!(next_step(stage, kind).contains(expected), "{stage} {kind}");
+    }
+    for stage in Stage::ALL {
+        for kind in [
+            ErrorKind::NotFound,
+            ErrorKind::AlreadyExists,
+            ErrorKind::Conflict,
+            ErrorKind::InvalidInput,
+            ErrorKind::Unauthenticated,
+            ErrorKind::PermissionDenied,
+            ErrorKind::Refused,
+            ErrorKind::LimitExceeded,
+            ErrorKind::Cancelled,
+            ErrorKind::Corrupt,
+            ErrorKind::Unsupported,
+            ErrorKind::Unexpected,
+        ] {
+            assert!(!TEMPORARY.contains(&kind));
+            assert!(!next_step(stage, kind).contains("temporary"), "{stage} {kind}");
+        }
+    }
+}
+
 #[test]
 fn a_comment_fits_into_the_host_s_limit() {
     // spec: X13b

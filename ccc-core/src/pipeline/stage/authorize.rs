@@ -1,11 +1,13 @@
 //! Authorize: checks that the actor may start a run, and that the issue is open. A run costs money,
 //! so not every user may start one (spec: W10, G9, X11).
 
+use crate::event::{IssueEvent, Trigger};
 use crate::pipeline::halt::Halt;
 use crate::pipeline::run_context::RunContext;
 use crate::run::SkipReason;
+use crate::untrusted_text::displayed_markdown;
 use crate::vcs::{Grant, Permission, Repository};
-use crate::{ErrorKind, Stage};
+use crate::{Error, ErrorKind, Result, Stage};
 
 use super::checkout::READ_TTL;
 
@@ -15,6 +17,7 @@ pub(in crate::pipeline) async fn authorize(run: &RunContext) -> Result<Repositor
     let (host, policy, event) = (&run.parts.host, &run.parts.policy, &run.event);
     let us = host.bot_identity().await?;
     policy.check_event(event, &us).map_err(Halt::skipped)?;
+    policy.check_event(&as_displayed(event).await?, &us).map_err(Halt::skipped)?;
     run.access(Grant::Read, READ_TTL).await?;
     let permission = host.permission(run.repo(), &event.actor).await?;
     if !run.parts.permits(event, permission) {
@@ -34,6 +37,21 @@ pub(in crate::pipeline) async fn authorize(run: &RunContext) -> Result<Repositor
         return Err(Halt::refused(Stage::Authorize, reason, Vec::new()));
     }
     Ok(repository)
+}
+
+/// Returns `event` with the text of its comment as the VCS host displays it. A mention that no
+/// reader of the comment sees requests no run (spec: X20d).
+async fn as_displayed(event: &IssueEvent) -> Result<IssueEvent> {
+    let mut event = event.clone();
+    if let Trigger::Commented { body, .. } = &mut event.trigger {
+        let source = std::mem::take(body);
+        let reading = tokio::task::spawn_blocking(move || displayed_markdown(&source, usize::MAX));
+        *body = reading.await.map_err(|e| {
+            let line = "the task that reads the comment ended without a result";
+            Error::new(ErrorKind::Unexpected, line).with_source(e)
+        })?;
+    }
+    Ok(event)
 }
 
 /// Checks that the issue still exists, is not a pull request, is open and is not locked.

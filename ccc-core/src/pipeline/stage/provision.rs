@@ -81,7 +81,14 @@ async fn task(run: &RunContext, credentials: &[CredentialKey]) -> Result<Task> {
     let (event, parts) = (&run.event, &run.parts);
     let written_before = event.issue.updated_at.min(run.accepted_at);
     let comments = parts.host.comments(run.repo(), event.issue.number, written_before).await?;
-    let mut task = Task::new(run.id, prompt::render(run.id, event, &comments));
+    // The text can be large, so it is read on a thread that polls no futures.
+    let (id, event) = (run.id, event.clone());
+    let rendered = tokio::task::spawn_blocking(move || prompt::render(id, &event, &comments));
+    let rendered = rendered.await.map_err(|e| {
+        let line = "the task that renders the prompt ended without a result";
+        Error::new(ErrorKind::Unexpected, line).with_source(e)
+    })?;
+    let mut task = Task::new(run.id, rendered);
     task.limits = parts.limits.agent;
     for key in credentials {
         let stored = parts.credentials.get(key).await?.ok_or_else(|| {

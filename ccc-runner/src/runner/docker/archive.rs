@@ -87,7 +87,7 @@ pub(crate) async fn copy_in(
     sent.attempt("cannot copy the workspace into the container")?;
     packed.map_err(|e| {
         let line = format!("cannot read the workspace {}", workspace.display());
-        Error::new(ErrorKind::Unavailable, line).with_source(e)
+        Error::new(ErrorKind::from_io(&e), line).with_source(e)
     })
 }
 

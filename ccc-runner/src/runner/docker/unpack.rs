@@ -38,11 +38,8 @@ pub(crate) fn unpack(workspace: &Path, archive: impl Read, limits: UnpackLimits)
     let parent = workspace.parent().unwrap_or(Path::new("/"));
     let failed = |e: io::Error| {
         let kind = match e.kind() {
-            io::ErrorKind::QuotaExceeded
-            | io::ErrorKind::StorageFull
-            | io::ErrorKind::FileTooLarge => ErrorKind::LimitExceeded,
             io::ErrorKind::InvalidData => ErrorKind::Refused,
-            _ => ErrorKind::Unavailable,
+            _ => ErrorKind::from_io(&e),
         };
         Error::new(kind, "cannot unpack the workspace of the container").with_source(e)
     };

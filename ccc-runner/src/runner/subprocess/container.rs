@@ -52,7 +52,7 @@ impl Container for SubprocessContainer {
         let mut child = started.spawn().map_err(|e| {
             let program = command.argv.first().map_or("", String::as_str);
             let line = format!("cannot start the program `{program}`");
-            Error::new(ErrorKind::Unavailable, line).with_source(e)
+            Error::new(ErrorKind::from_io(&e), line).with_source(e)
         })?;
         if let Some(session) = self.ownership.sessions.add(self.launcher.run, child.id()) {
             let added = self.guards.add(&*self.clock, self.launcher.run, session).await;

@@ -17,7 +17,7 @@ pub(crate) async fn reclaim_tree(tree: PathBuf) -> Result<()> {
     let reclaimed = tokio::task::spawn_blocking(move || reclaim_tree_blocking(&tree)).await;
     reclaimed.map_err(io::Error::other).flatten().map_err(|e| {
         Error::new(
-            ErrorKind::Unavailable,
+            ErrorKind::from_io(&e),
             "cannot make this service the owner of the run's workspace again",
         )
         .with_source(e)
@@ -81,5 +81,15 @@ mod tests {
         reclaim_tree_blocking(tree.path()).unwrap();
         assert!(!all.iter().any(|path| put(path, "after")));
         assert_eq!(fs::read_to_string(open.join("second")).unwrap(), "kept");
+    }
+
+    #[tokio::test]
+    async fn a_tree_that_is_nested_too_deeply_is_a_limit_and_no_temporary_failure() {
+        // spec: X20c
+        let tree = tempfile::tempdir().unwrap();
+        fs::create_dir_all(tree.path().join("d/".repeat(300))).unwrap();
+        let error = reclaim_tree(tree.path().to_owned()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::LimitExceeded, "{error}");
+        assert!(!error.is_retryable() && error.to_string().contains("200 levels"), "{error}");
     }
 }

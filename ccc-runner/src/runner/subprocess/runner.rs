@@ -214,7 +214,7 @@ fn private_dir(path: &Path) -> Result<()> {
 
 fn unusable(path: &Path, error: &std::io::Error) -> Error {
     Error::new(
-        ErrorKind::Unavailable,
+        ErrorKind::from_io(error),
         format!("cannot use the directory {}: {error}", path.display()),
     )
 }

@@ -49,7 +49,7 @@ pub(crate) enum ConfigCommand {
 }
 
 #[derive(Debug, Args)]
-#[group(required = true)]
+#[group(required = true, multiple = false)]
 pub(crate) struct ClearArgs {
     /// The ID of the GitHub App to delete from the store.
     #[arg(long, value_name = "N")]

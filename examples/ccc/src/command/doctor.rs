@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::output::{print, say};
 use crate::pipeline::open_data_dir;
 use crate::remedy::describe;
+use crate::weakening::weakenings;
 
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
@@ -72,6 +73,10 @@ pub(super) async fn run(args: &DoctorArgs) -> Result<bool> {
         }
         Err(error) => (Finding::Bad, describe(&error)),
     });
+    // The runner `docker` isolates the agent, and no other runner does.
+    let isolated = config.runner.kind == "docker";
+    let weakened = weakenings(&config, &config.runner.kind, isolated);
+    findings.extend(weakened.into_iter().map(|line| (Finding::Warning, line)));
     for (finding, line) in &findings {
         let mark = match finding {
             Finding::Good => "ok      ",
@@ -89,11 +94,7 @@ async fn subprocess(config: &Config) -> Vec<(Finding, String)> {
         Ok(runner) => runner.check().await,
         Err(error) => Err(error),
     };
-    let line = "the subprocess runner does not isolate the agent from this machine: set runner.kind to docker for isolation";
-    vec![
-        judged(checked, "the subprocess runner can start processes".to_owned()),
-        (Finding::Warning, line.to_owned()),
-    ]
+    vec![judged(checked, "the subprocess runner can start processes".to_owned())]
 }
 
 /// Returns the finding of a check whose result is `checked`. `good` is the text of the finding if

@@ -16,6 +16,7 @@ use crate::output::{print, say};
 use crate::pipeline::{open_data_dir, pipeline};
 use crate::remedy::describe;
 use crate::signals::interrupted;
+use crate::weakening::weakenings;
 use crate::{app, credentials, model_credential};
 
 #[derive(Debug, Args)]
@@ -122,11 +123,12 @@ async fn drive(
     json: bool,
 ) -> Result<bool> {
     let runner = &adapters.runner;
-    if !runner.capabilities().isolated {
-        say(&format!(
-            "note: the {} runner does not isolate the agent: the agent can do everything that your user can do",
-            runner.name()
-        ));
+    // The operator starts this run, and no request arrives over the network.
+    let mut shown = config.clone();
+    shown.listen = None;
+    shown.policy.allowed_actors.clear();
+    for line in weakenings(&shown, runner.name(), runner.capabilities().isolated) {
+        say(&format!("note: {line}"));
     }
     let git = open_data_dir(config).await?;
     let pipeline = pipeline(config, git, host, adapters, progress_observer(json))?;

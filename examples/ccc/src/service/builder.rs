@@ -15,6 +15,7 @@ use crate::observers::LogObserver;
 use crate::pipeline::{open_data_dir, pipeline};
 use crate::service::inner::Inner;
 use crate::stored_credentials::StoredCredentials;
+use crate::weakening::weakenings;
 use crate::{adapters, credentials, model_credential};
 
 /// A builder of a [`Service`](crate::Service).
@@ -193,12 +194,8 @@ impl ServiceBuilder {
                 Adapters::from_config(config, kind, model, runner).await?
             }
         };
-        if !adapters.runner.capabilities().isolated {
-            warnings.push(format!(
-                "the {} runner does not isolate the agent: the agent can do everything that the user of the agent's process can do",
-                adapters.runner.name()
-            ));
-        }
+        let isolated = adapters.runner.capabilities().isolated;
+        warnings.extend(weakenings(config, adapters.runner.name(), isolated));
         let mut observers = self.observers;
         if self.log {
             observers.push(Arc::new(LogObserver::default()));

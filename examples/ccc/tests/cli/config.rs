@@ -61,6 +61,10 @@ fn an_app_is_stored_shown_changed_and_deleted() {
     for output in [&made, &shown] {
         assert!(!said(output).contains("hunter2") && !said(output).contains("PRIVATE"));
     }
+    // Nothing is deleted without the name of one credential.
+    for unclear in [&["config", "clear"][..], &["config", "clear", "--app-id", "7", "--model"]] {
+        assert_eq!(go(unclear, "").status.code(), Some(2), "{unclear:?}");
+    }
     let clear = ["config", "clear", "--app-id", "7"];
     assert_eq!(go(&clear, "").status.code(), Some(0));
     assert_eq!(go(&clear, "").status.code(), Some(1));

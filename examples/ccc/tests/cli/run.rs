@@ -48,6 +48,123 @@ fn a_local_repository_gets_a_branch_and_a_description() {
     assert!(left.is_empty(), "{left:?}");
 }
 
+/// The hooks that git can execute in the repository that a push or a fetch connects to.
+const HOOKS: &[&str] = &[
+    "pre-receive",
+    "update",
+    "post-receive",
+    "post-update",
+    "push-to-checkout",
+    "proc-receive",
+    "reference-transaction",
+    "pre-auto-gc",
+    "post-index-change",
+    "post-checkout",
+    "post-merge",
+];
+
+/// Adds every hook, and every setting that names a program, to the repository. Each of them creates
+/// a file in `traces`.
+fn plant(repo: &Path, traces: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::create_dir_all(traces).unwrap();
+    let program = |name: &str, path: &Path| {
+        let trace = traces.join(name);
+        std::fs::write(path, format!("#!/bin/sh\ntouch '{}'\nexit 0\n", trace.display())).unwrap();
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    let hooks = repo.join(".git/hooks");
+    std::fs::create_dir_all(&hooks).unwrap();
+    for hook in HOOKS {
+        program(hook, &hooks.join(hook));
+    }
+    // With an alternate, git asks a program of the repository for the refs of the alternate.
+    git(repo, &["clone", "--quiet", "--bare", ".", ".git/other.git"]);
+    std::fs::create_dir_all(repo.join(".git/objects/info")).unwrap();
+    let other = repo.join(".git/other.git/objects");
+    std::fs::write(repo.join(".git/objects/info/alternates"), format!("{}\n", other.display()))
+        .unwrap();
+    for setting in [
+        "core.alternateRefsCommand",
+        "core.fsmonitor",
+        "core.sshCommand",
+        "core.gitProxy",
+        "core.askPass",
+        "core.editor",
+        "core.pager",
+        "uploadpack.packObjectsHook",
+        "gc.recentObjectsHook",
+        "gpg.program",
+        "credential.helper",
+        "diff.external",
+        "filter.x.clean",
+        "filter.x.smudge",
+        "trailer.x.command",
+    ] {
+        let path = repo.join(".git").join(format!("program-{setting}"));
+        program(setting, &path);
+        git(repo, &["config", setting, path.to_str().unwrap()]);
+    }
+    let included = repo.join(".git/included");
+    let path = repo.join(".git/program-included");
+    program("included", &path);
+    let text = format!("[core]\n\talternateRefsCommand = {}\n", path.display());
+    std::fs::write(&included, text).unwrap();
+    for (name, value) in [
+        // Only the branch of the run, so that the plain push at the end of the test succeeds.
+        ("receive.procReceiveRefs", "refs/heads/claude"),
+        ("receive.denyCurrentBranch", "updateInstead"),
+        ("gc.auto", "1"),
+        ("include.path", included.to_str().unwrap()),
+        ("remote.origin.url", "ext::sh -c touch%20canary"),
+        ("remote.origin.promisor", "true"),
+        ("extensions.partialClone", "origin"),
+        ("core.hooksPath", hooks.to_str().unwrap()),
+    ] {
+        git(repo, &["config", name, value]);
+    }
+}
+
+fn traces(dir: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(dir).unwrap();
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_run_executes_no_program_of_a_local_repository() {
+    // spec: X20a
+    let dir = tempfile::TempDir::new().unwrap();
+    let repo = dir.path().join("repo");
+    std::fs::create_dir(&repo).unwrap();
+    repository(&repo);
+    let marks = dir.path().join("traces");
+    plant(&repo, &marks);
+    for name in traces(&marks) {
+        std::fs::remove_file(marks.join(name)).unwrap();
+    }
+    let before = std::fs::read(repo.join(".git/config")).unwrap();
+    let output = run(dir.path(), "repo", "The sum is wrong", FIX);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(traces(&marks), [""; 0], "programs of the repository were executed");
+    assert_eq!(std::fs::read(repo.join(".git/config")).unwrap(), before);
+    let shown = text(&output.stdout);
+    let branch = format!("refs/heads/{}", shown.lines().next().unwrap());
+    assert!(repo.join(".git").join(&branch).exists(), "{shown}");
+
+    // A push with git itself executes the programs, so the fixture can fail.
+    git(dir.path(), &["clone", "--quiet", "--config=core.hooksPath=/dev/null", "repo", "copy"]);
+    let copy = dir.path().join("copy");
+    git(&copy, &["commit", "--quiet", "--allow-empty", "-m", "more"]);
+    git(&copy, &["push", "--quiet", repo.to_str().unwrap(), "HEAD:refs/heads/plain"]);
+    let executed = traces(&marks);
+    for name in ["pre-receive", "reference-transaction", "included"] {
+        assert!(executed.iter().any(|other| other == name), "{name}: {executed:?}");
+    }
+}
+
 #[test]
 fn errors_are_one_line_that_names_the_next_step() {
     let dir = tempfile::TempDir::new().unwrap();

@@ -129,9 +129,10 @@ async fn a_refused_push_leaves_the_work_as_a_patch() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn events_of_unauthorized_actors_start_no_agent() {
-    // spec: X11, G9
+    // spec: X11, G9, X20d
     let opened = Trigger::Opened;
-    let mention = Trigger::Commented { comment: 1, body: "@claude please".into() };
+    let commented = |body: &str| Trigger::Commented { comment: 1, body: body.into() };
+    let mention = commented("@claude please");
     for (id, kind, via_app, trigger, expected) in [
         (2, ActorKind::User, None, opened.clone(), SkipReason::NotAuthor),
         (2, ActorKind::User, None, mention.clone(), SkipReason::NotPermitted),
@@ -139,6 +140,10 @@ async fn events_of_unauthorized_actors_start_no_agent() {
         (99, ActorKind::Bot, None, opened.clone(), SkipReason::OwnEvent),
         (1, ActorKind::User, Some(5), opened.clone(), SkipReason::OwnEvent),
         (1, ActorKind::User, None, Trigger::Labeled { label: "bug".into() }, SkipReason::NotForUs),
+        // Readers of the comment do not see these mentions.
+        (1, ActorKind::User, None, commented("<!-- @claude -->"), SkipReason::NotForUs),
+        (1, ActorKind::User, None, commented("x\n\n[@claude]: /a"), SkipReason::NotForUs),
+        (1, ActorKind::User, None, commented("[x](/a 'hi @claude')"), SkipReason::NotForUs),
     ] {
         let mut fixture = Fixture::new().await;
         fixture.host.add_actor(2, "reader", Permission::Triage);

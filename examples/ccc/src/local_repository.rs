@@ -1,0 +1,152 @@
+//! Access to a git repository on this machine that runs no program of the repository.
+
+use std::os::unix::fs::{MetadataExt as _, symlink};
+use std::path::{Path, PathBuf};
+
+use ccc_core::{Error, ErrorKind, Result};
+use tempfile::TempDir;
+
+/// The configuration of a [`RepositoryView`]. Git reads no other configuration, because the
+/// environment of the calls of git excludes that of the system and of the user.
+const CONFIG: &str = "\
+[core]
+\tbare = true
+\thooksPath = /dev/null
+\tfsmonitor = false
+\tlogAllRefUpdates = false
+\talternateRefsCommand = true
+[receive]
+\tautogc = false
+[gc]
+\tauto = 0
+[maintenance]
+\tauto = false
+[protocol]
+\tallow = never
+";
+
+/// A git directory of this program that has the objects and the refs of another repository.
+///
+/// Git executes programs that a repository names: hooks, and programs in its configuration such as
+/// `core.alternateRefsCommand`. A fetch from a repository and a push into it start a git process
+/// that reads them. The view has its own configuration and no hooks. Its objects and refs are
+/// symbolic links to those of the repository. A fetch from the view and a push into it therefore
+/// read and write the data of the repository, and execute nothing of it (spec: X20a).
+#[derive(Debug)]
+pub(crate) struct RepositoryView {
+    dir: TempDir,
+}
+
+impl RepositoryView {
+    /// Creates a view of the repository at `path`: a directory with `.git`, a linked worktree, or
+    /// a bare repository.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if there is no git repository at `path`, [`ErrorKind::Unavailable`]
+    /// if the view cannot be written.
+    pub(crate) fn new(path: &Path) -> Result<Self> {
+        let data = data_directory(path).ok_or_else(|| {
+            let line = format!("the directory {} is not a git repository", path.display());
+            Error::new(ErrorKind::NotFound, line)
+        })?;
+        let view = tempfile::Builder::new().prefix("ccc-repository-").tempdir();
+        view.and_then(|dir| fill(dir.path(), &data).map(|()| Self { dir })).map_err(|e| {
+            let line = "cannot write a directory for git: check the directory for temporary files";
+            Error::new(ErrorKind::Unavailable, line).with_source(e)
+        })
+    }
+
+    /// Returns the path of the view, which is deleted when this value is dropped.
+    pub(crate) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+}
+
+/// Writes the view of the repository with the objects in `data/objects` to `view`.
+fn fill(view: &Path, data: &Path) -> std::io::Result<()> {
+    // The links to `packed-refs` and `shallow` may lead nowhere: git can create these files later.
+    for name in ["objects", "refs", "packed-refs", "shallow"] {
+        symlink(data.join(name), view.join(name))?;
+    }
+    let mut config = CONFIG.to_owned();
+    if data.join("reftable").is_dir() {
+        symlink(data.join("reftable"), view.join("reftable"))?;
+        config.push_str(
+            "[core]\n\trepositoryformatversion = 1\n[extensions]\n\trefStorage = reftable\n",
+        );
+    }
+    // In a repository that a group shares, new files must stay writable for the group.
+    if std::fs::metadata(data.join("objects"))?.mode() & 0o2020 == 0o2020 {
+        config.push_str("[core]\n\tsharedRepository = group\n");
+    }
+    std::fs::write(view.join("config"), config)?;
+    // Git needs a valid HEAD. No call reads it.
+    std::fs::write(view.join("HEAD"), "ref: refs/heads/main\n")
+}
+
+/// Returns the directory with the objects and the refs of the repository at `path`.
+fn data_directory(path: &Path) -> Option<PathBuf> {
+    let linked = |file: PathBuf, prefix: &str| {
+        let text = std::fs::read_to_string(&file).ok()?;
+        let target = text.strip_prefix(prefix)?.trim_end_matches(['\n', '\r']);
+        Some(file.parent()?.join(target))
+    };
+    let dot_git = path.join(".git");
+    let git_dir = if dot_git.is_dir() {
+        dot_git
+    } else if dot_git.is_file() {
+        linked(dot_git, "gitdir: ")?
+    } else {
+        path.to_owned()
+    };
+    // A linked worktree shares the data of the repository that it belongs to.
+    let data = linked(git_dir.join("commondir"), "").unwrap_or(git_dir);
+    let data = std::fs::canonicalize(data).ok()?;
+    (data.join("objects").is_dir() && data.join("refs").is_dir()).then_some(data)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failure fails the test")]
+
+    use super::*;
+    use ccc_core::testing::git;
+
+    /// Checks that a push into the view of `repository` creates a branch of `source`.
+    fn check(source: &Path, repository: &Path, branch: &str) {
+        let view = RepositoryView::new(repository).unwrap();
+        let view = view.path().to_str().unwrap();
+        let target = format!("HEAD:refs/heads/{branch}");
+        git(source, &["push", "--quiet", view, &target]);
+        let head = git(source, &["rev-parse", "HEAD"]);
+        assert_eq!(git(repository, &["rev-parse", &format!("refs/heads/{branch}")]), head);
+        git(repository, &["fsck", "--strict"]);
+    }
+
+    #[test]
+    fn repositories_of_all_forms_can_be_read_and_written() {
+        // spec: X20a
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        let plain = at("plain");
+        std::fs::create_dir(&plain).unwrap();
+        git(&plain, &["init", "--quiet"]);
+        std::fs::write(plain.join("a"), "1").unwrap();
+        git(&plain, &["add", "."]);
+        git(&plain, &["commit", "--quiet", "-m", "start"]);
+        git(&plain, &["worktree", "add", "--quiet", "-b", "side", "../worktree"]);
+        git(&plain, &["pack-refs", "--all"]);
+        git(dir.path(), &["clone", "--quiet", "--bare", "plain", "bare.git"]);
+        git(dir.path(), &["clone", "--quiet", "--shared", "plain", "shared"]);
+        let shallow = format!("file://{}", plain.display());
+        git(dir.path(), &["clone", "--quiet", "--depth=1", &shallow, "shallow"]);
+        for (i, name) in ["plain", "worktree", "bare.git", "shared", "shallow"].iter().enumerate() {
+            git(&plain, &["commit", "--quiet", "--allow-empty", "-m", name]);
+            check(&plain, &at(name), &format!("claude/{i}"));
+        }
+        for name in ["", "nowhere"] {
+            let error = RepositoryView::new(&at(name)).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::NotFound, "{name}");
+        }
+    }
+}
