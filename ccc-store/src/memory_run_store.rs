@@ -50,6 +50,10 @@ impl Entry {
         matches!(self.record.state, RunState::Finished { .. })
     }
 
+    fn event_bytes(&self) -> usize {
+        limits::size(&self.record.event)
+    }
+
     fn is_held(&self, now: Timestamp) -> bool {
         self.record.state == RunState::Claimed && now < self.until
     }
@@ -99,14 +103,28 @@ fn no_such_run(run: RunId) -> Error {
         .with_operation("run_store")
 }
 
+/// Returns the error for a store that has reached one of its limits. `why` names the limit.
+fn full(why: &str) -> Error {
+    Error::new(ErrorKind::Unavailable, format!("{why}: send the delivery again later"))
+        .with_operation("run_store.accept")
+        .with_retry_after(Duration::from_secs(60))
+}
+
 impl State {
-    /// Removes the oldest finished runs and the oldest delivery ids, until their counts are within
-    /// `bounds`. Unfinished runs are never removed.
+    /// Removes the oldest finished runs and the oldest delivery ids, until their counts and sizes are
+    /// within `bounds`. Unfinished runs are never removed.
     fn trim(&mut self, bounds: &Bounds) {
-        let finished: Vec<RunId> =
-            self.runs.iter().filter(|(_, e)| e.is_finished()).map(|(run, _)| *run).collect();
-        for run in finished.iter().take(finished.len().saturating_sub(bounds.finished)) {
-            self.runs.remove(run);
+        let (mut runs, mut bytes) = (0, 0_usize);
+        let mut removed = Vec::new();
+        for (run, entry) in self.runs.iter().rev().filter(|(_, entry)| entry.is_finished()) {
+            runs += 1;
+            bytes = bytes.saturating_add(entry.event_bytes());
+            if runs > bounds.finished || bytes > bounds.event_bytes {
+                removed.push(*run);
+            }
+        }
+        for run in removed {
+            self.runs.remove(&run);
         }
         while self.delivery_order.len() > bounds.deliveries {
             if let Some(delivery) = self.delivery_order.pop_front() {
@@ -141,19 +159,22 @@ impl RunStore for MemoryRunStore {
         let accepted = match same_trigger {
             Some(run) => Accepted { run, duplicate: true },
             None => {
-                let unfinished = state.runs.values().filter(|e| !e.is_finished()).count();
-                if unfinished >= self.bounds.unfinished {
-                    return Err(Error::new(
-                        ErrorKind::Unavailable,
-                        "the run store has reached its limit of unfinished runs: send the delivery again later",
-                    )
-                    .with_operation("run_store.accept")
-                    .with_retry_after(Duration::from_secs(60)));
+                let event = limits::stored_event(event);
+                let unfinished = || state.runs.values().filter(|e| !e.is_finished());
+                if unfinished().count() >= self.bounds.unfinished {
+                    return Err(full("the run store has reached its limit of unfinished runs"));
+                }
+                // spec: W12e
+                let bytes: usize = unfinished().map(Entry::event_bytes).sum();
+                if bytes + limits::size(&event) > self.bounds.event_bytes {
+                    return Err(full(
+                        "the events of the unfinished runs use all memory that the run store has for them",
+                    ));
                 }
                 let run = RunId::new(now)?;
                 let record = RunRecord {
                     run,
-                    event: event.clone(),
+                    event,
                     accepted_at: now,
                     state: RunState::Waiting,
                     progress: Progress::default(),
