@@ -17,6 +17,7 @@ mod invalid;
 mod model;
 mod runner;
 mod secret;
+mod server;
 mod setting_names;
 mod store;
 mod table;
@@ -26,6 +27,8 @@ pub use environment::environment;
 pub use github::GitHubConfig;
 pub use model::ModelConfig;
 pub use runner::RunnerConfig;
+pub(crate) use server::first_address;
+pub use server::{Network, ServerConfig};
 pub(crate) use store::KeySource;
 pub use store::StoreConfig;
 
@@ -74,6 +77,8 @@ pub struct Config {
     /// The data directory, which contains mirrors, workspaces and runs. See
     /// [`data_dir`](Self::data_dir()) for the default.
     pub data_dir: Option<PathBuf>,
+    /// The settings of the HTTP server.
+    pub server: ServerConfig,
     /// The settings of the GitHub App, and of the access to GitHub.
     pub github: GitHubConfig,
     /// The settings of the credential store.
@@ -164,7 +169,8 @@ impl Config {
     }
 
     /// Returns the warnings about this configuration, each in one line: environment variables that
-    /// look like settings but are not settings, and rules of the model proxy that are turned off.
+    /// look like settings but are not settings, rules of the model proxy that are turned off, and
+    /// trusted proxies that contain every address.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         let without = self.model.dangerously_without.iter().map(|rule| {
@@ -173,7 +179,8 @@ impl Config {
                  model.dangerously_without turns this rule off"
             )
         });
-        self.unknown_variables.iter().cloned().chain(without).collect()
+        let unknown = self.unknown_variables.iter().cloned();
+        unknown.chain(without).chain(self.server.warning()).collect()
     }
 
     /// Returns the configured data directory. The default is the directory `ccc` in the user's
