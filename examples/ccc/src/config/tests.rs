@@ -85,3 +85,18 @@ fn secrets_come_from_the_environment_or_files() {
     let unreadable = config.github.private_key().unwrap_err().to_string();
     assert!(unreadable.contains("/nowhere"), "{unreadable}");
 }
+
+#[test]
+fn trusted_proxies_are_networks() {
+    // spec: W12d
+    let config = load("[server]\ntrusted_proxies = ['10.0.0.0/8', '::1']", &[]).unwrap();
+    assert_eq!(config.server.trusted_proxies.len(), 2);
+    assert_eq!(config.warnings(), Vec::<String>::new());
+    let variable = |value| load("", &[("CCC_SERVER__TRUSTED_PROXIES", value)]);
+    let config = variable("['0.0.0.0/0']").unwrap();
+    assert!(config.warnings()[0].contains("every client can choose"), "{:?}", config.warnings());
+    let error = variable("['10.0.0.1/8']").unwrap_err().to_string();
+    assert!(error.contains("write 10.0.0.0/8"), "{error}");
+    let error = load("[server]\ntrusted_proxy = []", &[]).unwrap_err().to_string();
+    assert!(error.contains("did you mean `server.trusted_proxies`?"), "{error}");
+}

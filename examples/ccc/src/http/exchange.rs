@@ -62,7 +62,7 @@ impl<B: HttpBody<Data = Bytes> + Unpin> HttpBody for RequestBody<B> {
     }
 }
 
-/// The body of a response, which keeps the exchange from ending until it was sent.
+/// The body of a response. The exchange does not end before the body was sent.
 #[derive(Debug)]
 pub(super) struct ResponseBody<B> {
     body: B,

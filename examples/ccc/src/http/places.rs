@@ -62,7 +62,7 @@ struct Connection {
     stage: Stage,
     /// The number of the event with which the present stage began. A smaller number is older.
     since: u64,
-    /// Whether the connection was told to close. Its place is free when it has done so.
+    /// Whether the connection must close for another one. Its place is free after it has closed.
     evicted: bool,
     closes: CancellationToken,
 }
@@ -96,9 +96,8 @@ impl Table {
         self.open.values().filter(|connection| counts(connection)).count()
     }
 
-    /// Tells the slowest of the connections that `may_close` selects to close. The slowest one is in
-    /// the earliest stage, and has been in this stage for the longest time.
-    /// Returns `false` if there is none.
+    /// Closes the slowest of the connections that `may_close` selects. The slowest one is in the earliest
+    /// stage, and has been in this stage for the longest time. Returns `false` if there is none.
     fn evict_slowest(&mut self, may_close: impl Fn(&Connection) -> bool) -> bool {
         let candidates = self.open.values_mut().filter(|one| !one.evicted && may_close(one));
         let slowest = candidates.min_by_key(|one| (one.stage, one.since));

@@ -263,7 +263,7 @@ async fn a_disk_that_hangs_does_not_delay_pings_health_and_the_shutdown() {
     };
     let (status, checks) = health(&site).await;
     assert_eq!((status, checks["disk"].as_str()), (200, Some("ok")), "{checks}");
-    // Nobody reads the named pipe, so opening it never returns.
+    // No process reads the named pipe, so opening it never returns.
     let probe = site.dir.path().join("data/health-probe");
     std::fs::remove_file(&probe).unwrap();
     assert!(Command::new("mkfifo").arg(&probe).status().unwrap().success());

@@ -12,7 +12,7 @@ fn peer(number: u8) -> Peer {
     Peer::new(IpAddr::from([203, 0, 113, number]))
 }
 
-/// The places of a server, and connections that close as soon as they are told to.
+/// The places of a server, and connections that close as soon as they must.
 struct Fixture {
     places: Arc<Places>,
     /// The open connections, by the numbers that the test gave them.
@@ -28,7 +28,7 @@ impl Fixture {
     /// Returns `None` if the connection has to wait.
     fn connect(&mut self, number: u32, of: Option<Peer>) -> Option<Vec<u32>> {
         let mut closed = Vec::new();
-        // One attempt tells a connection to close, the next attempt uses its place.
+        // One attempt closes a connection, the next attempt uses its place.
         for _ in 0..2 {
             let place = self.places.try_admit(of);
             let gone = |place: &Place| place.closes.is_cancelled();
