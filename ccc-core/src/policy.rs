@@ -20,6 +20,7 @@ pub use applied::AppliedPolicy;
 pub use class::ProtectedClass;
 #[cfg(feature = "git")]
 pub use protection::Protection;
+pub use weakening::Weakening;
 
 /// The operator's rules for starting runs and publishing changes. The default rules are strict.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

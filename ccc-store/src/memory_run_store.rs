@@ -79,12 +79,13 @@ impl RunStore for MemoryRunStore {
         let accepted = match state.unfinished_run_of(event) {
             Some(run) => Accepted { run, duplicate: true },
             None => {
-                let room = state.check_room(&self.bounds, event, check);
+                let event = limits::stored_event(event);
+                let room = state.check_room(&self.bounds, &event, check);
                 room.map_err(|error| error.with_operation("run_store.accept"))?;
                 let run = RunId::new(now)?;
                 let record = RunRecord {
                     run,
-                    event: event.clone(),
+                    event,
                     accepted_at: now,
                     actor_check: check,
                     state: RunState::Waiting,

@@ -1,10 +1,78 @@
-//! The weakened parts of a policy in words.
+//! The weakened parts of a policy.
+
+use std::fmt;
 
 use super::TrustPolicy;
 use super::applied::AppliedPolicy;
 use super::class::ProtectedClass;
+use crate::egress::HostPattern;
 use crate::event::IssueEvent;
 use crate::vcs::Permission;
+
+/// A part of a policy that protects less than the default policy. `Display` writes it in one line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Weakening {
+    /// Changes to the files of this class are not refused.
+    UnprotectedClass(ProtectedClass),
+    /// Accounts with this permission, which is below write, can start runs.
+    Permission(Permission),
+    /// The accounts with these ids can start runs with any permission.
+    AllowedActors(Vec<u64>),
+    /// Accounts without write permission can start runs on a runner without isolation.
+    Unisolated,
+    /// A repository can choose every container image.
+    AnyImage,
+    /// A repository's setup commands can reach these network hosts.
+    SetupHosts(Vec<HostPattern>),
+    /// The agent's programs can reach these network hosts.
+    AgentHosts(Vec<HostPattern>),
+}
+
+impl fmt::Display for Weakening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnprotectedClass(class) => write!(
+                f,
+                "changes to files that configure {} are not refused, because the protected classes \
+                 of the policy do not contain {class}",
+                class.configures()
+            ),
+            Self::Permission(permission) => write!(
+                f,
+                "accounts with {permission} permission can start runs, because the policy does not \
+                 require write permission"
+            ),
+            Self::AllowedActors(ids) => {
+                write!(f, "these accounts can start runs with any permission: {}", list(ids))
+            }
+            Self::Unisolated => f.write_str(
+                "accounts without write permission can start runs on a runner without isolation, \
+                 because the policy permits it",
+            ),
+            Self::AnyImage => f.write_str(
+                "a repository can choose every image, because the permitted images of the policy \
+                 contain *",
+            ),
+            Self::SetupHosts(hosts) => write!(
+                f,
+                "a repository's setup commands can send the repository's contents to these network \
+                 hosts: {}",
+                list(hosts)
+            ),
+            Self::AgentHosts(hosts) => write!(
+                f,
+                "the agent's programs can send the repository's contents to these network hosts: {}",
+                list(hosts)
+            ),
+        }
+    }
+}
+
+/// Returns `items`, separated by commas.
+fn list(items: &[impl ToString]) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
 
 impl From<&TrustPolicy> for AppliedPolicy {
     fn from(policy: &TrustPolicy) -> Self {
@@ -14,15 +82,15 @@ impl From<&TrustPolicy> for AppliedPolicy {
             protected_names: policy.protected_names.clone(),
             max_files: policy.max_files,
             max_bytes: policy.max_bytes,
-            weakenings: policy.weakenings(),
+            weakenings: policy.weakenings().iter().map(ToString::to_string).collect(),
             exceptions: Vec::new(),
         }
     }
 }
 
 impl TrustPolicy {
-    /// Returns the parts of this policy that protect less than the default policy, in words and one
-    /// line for each part. A program should log these lines as warnings when it starts.
+    /// Returns the parts of this policy that protect less than the default policy. A program should
+    /// log them as warnings when it starts.
     ///
     /// # Examples
     ///
@@ -32,49 +100,33 @@ impl TrustPolicy {
     /// assert!(TrustPolicy::default().weakenings().is_empty());
     ///
     /// let policy = TrustPolicy::default().with_protected_classes([ProtectedClass::Agents]);
-    /// assert!(policy.weakenings()[0].contains("editors"));
+    /// assert!(policy.weakenings()[0].to_string().contains("editors"));
     /// ```
     #[must_use]
-    pub fn weakenings(&self) -> Vec<String> {
+    pub fn weakenings(&self) -> Vec<Weakening> {
         let protected = self.effective_classes();
-        let mut found: Vec<String> = ProtectedClass::ALL
+        let mut found: Vec<Weakening> = ProtectedClass::ALL
             .into_iter()
             .filter(|class| !protected.contains(class))
-            .map(|class| {
-                format!(
-                    "changes to files that configure {} are not refused, because the protected \
-                     classes of the policy do not contain {class}",
-                    class.configures()
-                )
-            })
+            .map(Weakening::UnprotectedClass)
             .collect();
         if self.permission < Permission::Write {
-            found.push(format!(
-                "accounts with {} permission can start runs, because the policy does not require \
-                 write permission",
-                self.permission
-            ));
+            found.push(Weakening::Permission(self.permission));
+        }
+        if !self.allowed_actors.is_empty() {
+            found.push(Weakening::AllowedActors(self.allowed_actors.clone()));
         }
         if self.dangerously_unisolated {
-            found.push(
-                "accounts without write permission can start runs on a runner without isolation, \
-                 because the policy permits it"
-                    .to_owned(),
-            );
+            found.push(Weakening::Unisolated);
         }
         if self.images.iter().any(|image| image == "*") {
-            found.push(
-                "a repository can choose every image, because the permitted images of the policy \
-                 contain *"
-                    .to_owned(),
-            );
+            found.push(Weakening::AnyImage);
+        }
+        if !self.setup_hosts.is_empty() {
+            found.push(Weakening::SetupHosts(self.setup_hosts.clone()));
         }
         if !self.agent_hosts.is_empty() {
-            let hosts: Vec<String> = self.agent_hosts.iter().map(ToString::to_string).collect();
-            found.push(format!(
-                "the agent's programs can send the repository's contents to these network hosts: {}",
-                hosts.join(", ")
-            ));
+            found.push(Weakening::AgentHosts(self.agent_hosts.clone()));
         }
         found
     }
@@ -119,7 +171,6 @@ impl TrustPolicy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::egress::HostPattern;
     use crate::event::{Actor, ActorKind, IssueSnapshot, RepoRef, Trigger};
 
     #[test]
@@ -139,13 +190,15 @@ mod tests {
             (policy().dangerously_unisolated(true), vec!["without isolation"]),
             (policy().with_images(["ghcr.io/octo/*".to_owned()]), vec![]),
             (policy().with_images(["*".to_owned()]), vec!["every image"]),
-            (policy().with_agent_hosts([agents]), vec!["*.example.org"]),
+            (policy().with_agent_hosts([agents.clone()]), vec!["the agent's programs"]),
+            (policy().with_setup_hosts([agents]), vec!["setup commands"]),
+            (policy().with_allowed_actors([7, 8]), vec!["any permission: 7, 8"]),
             (
                 policy().with_permission(Permission::None).dangerously_unisolated(true),
                 vec!["accounts with no permission", "without isolation"],
             ),
         ] {
-            let found = policy.weakenings();
+            let found: Vec<String> = policy.weakenings().iter().map(ToString::to_string).collect();
             assert_eq!(found.len(), expected.len(), "{found:?}");
             for (line, part) in found.iter().zip(expected) {
                 assert!(line.contains(part) && !line.contains('\n'), "{line}");

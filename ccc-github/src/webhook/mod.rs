@@ -1,5 +1,7 @@
 //! Webhook deliveries: signature verification, interpretation of the payload, and the HTTP route.
 
+#[cfg(feature = "axum")]
+mod body;
 mod delivery;
 pub(crate) mod payload;
 mod receive;

@@ -133,13 +133,17 @@ fn missing(field: &str) -> Malformed {
     Malformed(format!("the field `{field}` is missing or invalid"))
 }
 
-/// Returns `text`, or an error that names `field` if the text contains NUL. GitHub refuses NUL in
-/// texts, and databases and command lines cannot represent NUL.
+/// The maximum size of a text in an event, in bytes. GitHub's texts have at most 65 536 characters.
+const MAX_TEXT: usize = 4 * 65_536;
+
+/// Returns `text`, cut to [`MAX_TEXT`] bytes. Returns an error that names `field` if the text contains
+/// NUL. GitHub refuses NUL in texts, and databases and command lines cannot represent NUL.
 fn text(text: Cow<'_, str>, field: &str) -> Result<String, Malformed> {
     if text.contains('\0') {
         return Err(missing(field));
     }
-    Ok(text.into_owned())
+    // The copy is small even if `text` was allocated with the size of a whole body.
+    Ok(text[..text.floor_char_boundary(MAX_TEXT)].to_owned())
 }
 
 fn via(app: &Option<App>) -> Option<u64> {

@@ -10,6 +10,8 @@ use sha2::{Digest as _, Sha256};
 use crate::webhook::delivery::{MAX_BODY, Meaning, RawDelivery, Received};
 use crate::webhook::payload::{self, Classified};
 use crate::webhook::rejection::Rejection;
+#[cfg(feature = "axum")]
+use crate::webhook::signature::Verifier;
 use crate::webhook::signature::{Secrets, verify};
 
 /// Verifies webhook deliveries, and converts them to events.
@@ -53,6 +55,12 @@ impl Webhook {
     #[must_use]
     pub fn lacks_secrets(&self) -> bool {
         self.secrets().is_none()
+    }
+
+    /// Starts the verification of a body that arrives in parts. Returns `None` if no secrets are set.
+    #[cfg(feature = "axum")]
+    pub(super) fn verifier(&self, signature: &str) -> Option<Verifier> {
+        self.secrets().map(|secrets| Verifier::new(&secrets, signature))
     }
 
     fn secrets(&self) -> Option<Arc<Secrets>> {

@@ -9,17 +9,17 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
-use bytes::{Bytes, BytesMut};
 use ccc_core::intake::Admission;
-use ccc_core::{Clock, ErrorKind, Intake};
+use ccc_core::{Clock, ErrorKind, Intake, MoreLines, RepeatedLine};
 use futures_util::StreamExt as _;
 use futures_util::future::{Either, select};
 use serde_json::json;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::webhook::body::{BodyMemory, SEGMENT, WholeBody};
 use crate::webhook::delivery::{MAX_BODY, RawDelivery, Received};
 use crate::webhook::receive::Webhook;
 use crate::webhook::rejection::Rejection;
+use crate::webhook::signature::Verifier;
 
 #[cfg(test)]
 mod tests;
@@ -30,12 +30,6 @@ const BODY_DEADLINE: Duration = Duration::from_secs(8);
 /// The value of the header `Retry-After` in a 503 response, unless the error of the [`Intake`]
 /// specifies another wait.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
-/// The maximum total size, in bytes, of all bodies that the route holds in memory. A body counts
-/// until its delivery is answered. A signature can only be verified after the whole body is read.
-/// Without this limit, a client that knows no webhook secret could therefore use up the memory.
-const MAX_BODIES_IN_MEMORY: usize = 256 << 20;
-/// The size of one permit of the semaphore that enforces [`MAX_BODIES_IN_MEMORY`], in bytes.
-const MEMORY_UNIT: usize = 256 << 10;
 
 /// Creates an axum router with the route `POST /webhook/github`.
 ///
@@ -44,8 +38,8 @@ const MEMORY_UNIT: usize = 256 << 10;
 /// event (spec: W1a–W5c). Error responses have the body `{"error": "…"}`. `clock` measures the time
 /// limit for the body.
 pub fn router(webhook: Arc<Webhook>, intake: Arc<dyn Intake>, clock: Arc<dyn Clock>) -> Router {
-    let memory = Arc::new(Semaphore::new(MAX_BODIES_IN_MEMORY / MEMORY_UNIT));
-    let parts = Parts { webhook, intake, clock, memory };
+    let (memory, lines) = (BodyMemory::new(), Arc::default());
+    let parts = Parts { webhook, intake, clock, memory, lines };
     Router::new().route("/webhook/github", post(receive).fallback(wrong_method)).with_state(parts)
 }
 
@@ -54,8 +48,26 @@ struct Parts {
     webhook: Arc<Webhook>,
     intake: Arc<dyn Intake>,
     clock: Arc<dyn Clock>,
-    /// The free memory for bodies, in units of [`MEMORY_UNIT`].
-    memory: Arc<Semaphore>,
+    /// The memory for bodies. A body counts until its delivery is answered.
+    memory: Arc<BodyMemory>,
+    lines: Arc<Lines>,
+}
+
+/// The kinds of log lines that clients can cause.
+#[derive(Debug, Default)]
+struct Lines {
+    bad_signature: RepeatedLine,
+    out_of_memory: RepeatedLine,
+    conflict: RepeatedLine,
+    not_stored: RepeatedLine,
+}
+
+impl Parts {
+    /// Counts a log line of the kind `line`. Returns a value if the line must be written (spec:
+    /// W12g).
+    fn occurred(&self, line: fn(&Lines) -> &RepeatedLine) -> Option<MoreLines> {
+        line(&self.lines).occurred(self.clock.now())
+    }
 }
 
 async fn wrong_method() -> Response {
@@ -77,11 +89,11 @@ async fn receive(State(parts): State<Parts>, request: Request<Body>) -> Response
     if parts.webhook.lacks_secrets() {
         return busy(&Rejection::NotConfigured.to_string(), RETRY_AFTER);
     }
-    let (body, _memory) = match read(body, &parts).await {
-        Ok(read) => read,
+    let body = match read(&head.headers, body, &parts).await {
+        Ok(body) => body,
         Err(response) => return response,
     };
-    let raw = RawDelivery::new(&head.headers, &body);
+    let raw = RawDelivery::new(&head.headers, &body.bytes);
     let (delivery, event) = match parts.webhook.receive(&raw, parts.clock.now()) {
         Ok(Received::Ping) => return answer(StatusCode::OK, &json!({ "pong": true })),
         Ok(Received::Ignored { reason, .. }) => return ignored(reason),
@@ -89,6 +101,7 @@ async fn receive(State(parts): State<Parts>, request: Request<Body>) -> Response
         Err(Rejection::NotConfigured) => {
             return busy(&Rejection::NotConfigured.to_string(), RETRY_AFTER);
         }
+        Err(Rejection::Signature) => return bad_signature(&parts),
         Err(rejection) => return refuse(rejection.status(), &rejection.to_string()),
     };
     match parts.intake.admit(&delivery, &event).await {
@@ -98,12 +111,14 @@ async fn receive(State(parts): State<Parts>, request: Request<Body>) -> Response
         ),
         Ok(Admission::Ignored(reason)) => ignored(reason.as_str()),
         Err(error) if error.kind() == ErrorKind::Conflict => {
-            tracing::error!(
-                delivery = %delivery.id,
-                %error,
-                "a delivery is refused, because it has the id of an earlier delivery but a \
-                 different body"
-            );
+            if let Some(more) = parts.occurred(|lines| &lines.conflict) {
+                tracing::error!(
+                    delivery = %delivery.id,
+                    %error,
+                    "a delivery is refused, because it has the id of an earlier delivery but a \
+                     different body{more}"
+                );
+            }
             refuse(
                 StatusCode::CONFLICT,
                 "the delivery has the id of an earlier delivery, but a different body",
@@ -112,11 +127,13 @@ async fn receive(State(parts): State<Parts>, request: Request<Body>) -> Response
         // The event is not stored. The error status marks the delivery as failed in GitHub's log,
         // so that the delivery can be sent again.
         Err(error) => {
-            tracing::error!(
-                delivery = %delivery.id,
-                %error,
-                "cannot store a delivery: it is processed only if GitHub sends it again"
-            );
+            if let Some(more) = parts.occurred(|lines| &lines.not_stored) {
+                tracing::error!(
+                    delivery = %delivery.id,
+                    %error,
+                    "cannot store a delivery: it is processed only if GitHub sends it again{more}"
+                );
+            }
             busy(
                 "the delivery cannot be stored now: send it again later",
                 error.retry_after().unwrap_or(RETRY_AFTER),
@@ -129,21 +146,36 @@ fn too_large() -> Response {
     refuse(Rejection::TooLarge.status(), &Rejection::TooLarge.to_string())
 }
 
-fn too_large_by_head(headers: &HeaderMap) -> Option<Response> {
-    let announced = headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    announced.is_some_and(|length| length > MAX_BODY as u64).then(too_large)
+/// Returns the length of the body as the request declares it.
+fn declared_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// Reads the whole body. Returns an error response if the body is larger than [`MAX_BODY`] or does
-/// not arrive within [`BODY_DEADLINE`]. Also returns an error response if all bodies in memory
-/// together would exceed [`MAX_BODIES_IN_MEMORY`]. The body counts toward this limit until the returned
-/// permits are dropped.
-async fn read(body: Body, parts: &Parts) -> Result<(Bytes, Vec<OwnedSemaphorePermit>), Response> {
+fn too_large_by_head(headers: &HeaderMap) -> Option<Response> {
+    declared_length(headers).is_some_and(|length| length > MAX_BODY as u64).then(too_large)
+}
+
+fn bad_signature(parts: &Parts) -> Response {
+    if let Some(more) = parts.occurred(|lines| &lines.bad_signature) {
+        tracing::warn!("a delivery is refused, because its signature is not valid{more}");
+    }
+    refuse(Rejection::Signature.status(), &Rejection::Signature.to_string())
+}
+
+/// Reads the whole body. Returns an error response if the body is larger than [`MAX_BODY`], does not
+/// arrive within [`BODY_DEADLINE`], or needs more memory than is free. The signature of a body of
+/// more than one segment is verified while the body arrives, so that only a genuine body gets memory
+/// in one piece.
+async fn read(headers: &HeaderMap, body: Body, parts: &Parts) -> Result<WholeBody, Response> {
+    let declared = declared_length(headers);
+    let mut verifier = match RawDelivery::new(headers, &[]).signatures[..] {
+        [signature] if declared.is_none_or(|length| length > SEGMENT as u64) => {
+            parts.webhook.verifier(signature)
+        }
+        _ => None,
+    };
     let whole = std::pin::pin!(async {
-        let mut chunks = body.into_data_stream();
-        let (mut whole, mut memory) = (BytesMut::new(), Vec::new());
+        let (mut chunks, mut whole) = (body.into_data_stream(), parts.memory.body(declared));
         while let Some(chunk) = chunks.next().await {
             let chunk = chunk.map_err(|_| {
                 refuse(
@@ -154,18 +186,15 @@ async fn read(body: Body, parts: &Parts) -> Result<(Bytes, Vec<OwnedSemaphorePer
             if whole.len() + chunk.len() > MAX_BODY {
                 return Err(too_large());
             }
-            whole.extend_from_slice(&chunk);
-            while memory.len() * MEMORY_UNIT < whole.len() {
-                let unit = Arc::clone(&parts.memory).try_acquire_owned();
-                memory.push(unit.map_err(|_| {
-                    busy(
-                        "too many deliveries arrive at the same time: send this one again later",
-                        RETRY_AFTER,
-                    )
-                })?);
+            whole.push(&chunk).map_err(|_| out_of_memory(parts))?;
+            if let Some(verifier) = &mut verifier {
+                verifier.update(&chunk);
             }
         }
-        Ok((whole.freeze(), memory))
+        match verifier.is_none_or(Verifier::is_genuine) {
+            true => Ok(whole.into_whole()),
+            false => Err(bad_signature(parts)),
+        }
     });
     // `select` polls its first argument first, so a body that has already arrived never times out.
     match select(whole, parts.clock.sleep(BODY_DEADLINE)).await {
@@ -178,6 +207,16 @@ async fn read(body: Body, parts: &Parts) -> Result<(Bytes, Vec<OwnedSemaphorePer
             Err(refuse(StatusCode::REQUEST_TIMEOUT, &line))
         }
     }
+}
+
+fn out_of_memory(parts: &Parts) -> Response {
+    if let Some(more) = parts.occurred(|lines| &lines.out_of_memory) {
+        tracing::warn!(
+            "a delivery is refused, because the bodies of other deliveries use all memory for \
+             bodies{more}"
+        );
+    }
+    busy("too many deliveries arrive at the same time: send this one again later", RETRY_AFTER)
 }
 
 fn busy(why: &str, wait: Duration) -> Response {

@@ -44,21 +44,47 @@ impl Secrets {
 /// takes constant time.
 #[must_use]
 pub fn verify(secrets: &Secrets, body: &[u8], signature: &str) -> bool {
-    let Some(digits) = signature.strip_prefix("sha256=") else {
-        return false;
-    };
-    let mut claimed = [0_u8; 32];
-    if hex::decode_to_slice(digits, &mut claimed).is_err() {
-        return false;
-    }
-    let mut genuine = false;
-    for secret in &secrets.0 {
-        // This never fails, because HMAC accepts a key of any length. The error type exists for
+    let mut verifier = Verifier::new(secrets, signature);
+    verifier.update(body);
+    verifier.is_genuine()
+}
+
+/// The verification of a body that arrives in parts.
+pub(super) struct Verifier {
+    /// The signature of the delivery, or `None` if it is malformed.
+    claimed: Option<[u8; 32]>,
+    macs: Vec<Hmac<Sha256>>,
+}
+
+impl Verifier {
+    /// Starts the verification of `signature`, the value of the header `X-Hub-Signature-256`.
+    pub(super) fn new(secrets: &Secrets, signature: &str) -> Self {
+        let mut claimed = [0_u8; 32];
+        let digits = signature.strip_prefix("sha256=");
+        let valid = digits.is_some_and(|hex| hex::decode_to_slice(hex, &mut claimed).is_ok());
+        if !valid {
+            return Self { claimed: None, macs: Vec::new() };
+        }
+        // No secret is left out, because HMAC accepts a key of any length. The error type exists for
         // other algorithms.
-        if let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.expose()) {
-            mac.update(body);
-            genuine |= mac.verify_slice(&claimed).is_ok();
+        let mac = |secret: &Secret| Hmac::<Sha256>::new_from_slice(secret.expose()).ok();
+        Self { claimed: Some(claimed), macs: secrets.0.iter().filter_map(mac).collect() }
+    }
+
+    /// Adds the next part of the body.
+    pub(super) fn update(&mut self, part: &[u8]) {
+        for mac in &mut self.macs {
+            mac.update(part);
         }
     }
-    genuine
+
+    /// Returns whether the signature was computed from exactly the added parts.
+    pub(super) fn is_genuine(self) -> bool {
+        let Some(claimed) = self.claimed else { return false };
+        let mut genuine = false;
+        for mac in self.macs {
+            genuine |= mac.verify_slice(&claimed).is_ok();
+        }
+        genuine
+    }
 }

@@ -455,3 +455,15 @@ proptest! {
         prop_assert_eq!((event.issue.title, event.issue.body), (title, body));
     }
 }
+
+#[test]
+fn a_text_that_is_larger_than_a_text_of_github_is_cut() {
+    // spec: W12e
+    for (characters, expected) in [(65_536, 131_072), (131_073, 262_144), (1 << 20, 262_144)] {
+        let mut payload = payload("opened");
+        payload["issue"]["body"] = json!("ä".repeat(characters));
+        let event = issue_event("issues", &payload);
+        assert_eq!(event.issue.body.len(), expected, "{characters}");
+        assert_eq!(event.issue.body.capacity(), expected, "{characters}");
+    }
+}

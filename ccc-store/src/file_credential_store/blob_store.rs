@@ -1,8 +1,13 @@
 //! Encrypted records and their index as files.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
 
-use ccc_core::{Error, ErrorKind, Result, async_trait};
+use ccc_core::{Clock as _, Error, ErrorKind, Result, SystemClock, async_trait};
+use tokio::sync::Semaphore;
 
 use crate::blocking::spawn_blocking;
 use crate::file_credential_store::directory::Directory;
@@ -12,24 +17,49 @@ const INDEX: &str = "index";
 /// The name of the file with the salt and the key-derivation parameters for a passphrase.
 const DERIVATION: &str = "derivation";
 
+/// Time limit for one operation on the disk.
+const LIMIT: Duration = Duration::from_secs(10);
+/// Maximum number of operations on the disk at the same time. If the disk does not respond, no more
+/// threads than this wait for it.
+const MAX_OPERATIONS: usize = 8;
+
 /// A [`BlobStore`] in a directory. The disk is accessed on threads where blocking calls are
 /// permitted.
 #[derive(Debug)]
 pub(super) struct FileBlobStore {
     directory: Arc<Directory>,
+    operations: Arc<Semaphore>,
 }
 
 impl FileBlobStore {
     pub(super) fn new(directory: Directory) -> Self {
-        Self { directory: Arc::new(directory) }
+        let operations = Arc::new(Semaphore::new(MAX_OPERATIONS));
+        Self { directory: Arc::new(directory), operations }
     }
 
+    /// Executes `act` on a thread where blocking calls are permitted. Does not wait longer than
+    /// [`LIMIT`], although `act` may complete later.
     async fn with<T: Send + 'static>(
         &self,
         act: impl FnOnce(&Directory) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let directory = Arc::clone(&self.directory);
-        spawn_blocking(move || act(&directory)).await
+        let operations = Arc::clone(&self.operations);
+        let mut acting = pin!(async {
+            // This always returns a permit, because the semaphore is never closed.
+            let permit = operations.acquire_owned().await;
+            spawn_blocking(move || {
+                let _permit = permit;
+                act(&directory)
+            })
+            .await
+        });
+        let mut limit = pin!(SystemClock.sleep(LIMIT));
+        poll_fn(|context| match acting.as_mut().poll(context) {
+            Poll::Pending => limit.as_mut().poll(context).map(|()| Err(silent_disk())),
+            done => done,
+        })
+        .await
     }
 }
 
@@ -54,6 +84,13 @@ impl BlobStore for FileBlobStore {
     async fn init_derivation(&self, fresh: String) -> Result<String> {
         self.with(move |directory| init_derivation(directory, fresh)).await
     }
+}
+
+fn silent_disk() -> Error {
+    Error::new(
+        ErrorKind::Unavailable,
+        "the disk of the credential store does not respond: check the disk, and try again later",
+    )
 }
 
 /// Returns whether `name` is the name of a file that contains a record.

@@ -6,6 +6,8 @@ use ccc_core::run::{RunRecord, RunState};
 use ccc_core::run_store::LogEntry;
 use jiff::Timestamp;
 
+use super::limits;
+
 /// A run, its newest claim and its log.
 #[derive(Debug)]
 pub(super) struct Entry {
@@ -38,6 +40,11 @@ impl Entry {
 
     pub(super) fn is_finished(&self) -> bool {
         matches!(self.record.state, RunState::Finished { .. })
+    }
+
+    /// Returns the size of the event, in bytes.
+    pub(super) fn event_bytes(&self) -> usize {
+        limits::size(&self.record.event)
     }
 
     pub(super) fn is_held(&self, now: Timestamp) -> bool {

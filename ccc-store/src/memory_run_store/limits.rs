@@ -1,4 +1,11 @@
-//! The limits of a `MemoryRunStore`.
+//! The limits of a `MemoryRunStore`, and the size of what it stores.
+
+use ccc_core::event::{Actor, IssueEvent, Trigger};
+use ccc_core::prompt::MAX_TEXT;
+use ccc_core::untrusted_text::truncate;
+
+/// Maximum size of the title of a stored issue, in bytes. An agent reads fewer characters of it.
+const MAX_TITLE: usize = 4_000;
 
 /// The limits of a [`MemoryRunStore`](crate::MemoryRunStore), which keep the store's use of memory
 /// small.
@@ -22,6 +29,10 @@ pub struct Bounds {
     pub deliveries: usize,
     /// Maximum number of lines in the log of one run. If there are more, the oldest are removed.
     pub log_lines: usize,
+    /// Maximum total size of the events of unfinished runs, in bytes. Once the store has reached this
+    /// size, it refuses deliveries. The events of finished runs have the same limit. If they are
+    /// larger, the oldest finished runs are removed.
+    pub event_bytes: usize,
 }
 
 impl Bounds {
@@ -52,10 +63,56 @@ impl Bounds {
         self.log_lines = lines;
         self
     }
+
+    /// Sets the maximum total size of the events of unfinished runs to `bytes` bytes, and that of the
+    /// events of finished runs too.
+    #[must_use]
+    pub fn with_event_bytes(mut self, bytes: usize) -> Self {
+        self.event_bytes = bytes;
+        self
+    }
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { unfinished: 1_000, finished: 1_000, deliveries: 10_000, log_lines: 2_000 }
+        Self {
+            unfinished: 1_000,
+            finished: 1_000,
+            deliveries: 10_000,
+            log_lines: 2_000,
+            event_bytes: 32 << 20,
+        }
     }
+}
+
+/// Returns the event as the store stores it: each text has at most the size that an agent reads
+/// (spec: X12c, W12e).
+pub(super) fn stored_event(event: &IssueEvent) -> IssueEvent {
+    let mut stored = event.clone();
+    let cut = |text: &mut String, max: usize| {
+        if text.len() > max {
+            *text = truncate(text, max);
+        }
+    };
+    cut(&mut stored.issue.title, MAX_TITLE);
+    cut(&mut stored.issue.body, MAX_TEXT);
+    if let Trigger::Commented { body, .. } = &mut stored.trigger {
+        cut(body, MAX_TEXT);
+    }
+    stored
+}
+
+/// Returns the size of a stored event, in bytes.
+pub(super) fn size(event: &IssueEvent) -> usize {
+    let actor = |actor: &Actor| actor.login.len();
+    let trigger = match &event.trigger {
+        Trigger::Labeled { label } => label.len(),
+        Trigger::Assigned { assignee } => actor(assignee),
+        Trigger::Commented { body, .. } => body.len(),
+        _ => 0,
+    };
+    let (repo, issue) = (&event.repo, &event.issue);
+    let names = repo.host.len() + repo.owner.len() + repo.name.len();
+    let texts = issue.title.len() + issue.body.len() + actor(&issue.author) + actor(&event.actor);
+    size_of::<IssueEvent>() + names + texts + trigger
 }

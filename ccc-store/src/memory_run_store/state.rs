@@ -10,7 +10,7 @@ use ccc_core::{DeliveryId, Error, ErrorKind, Result, RunId};
 use jiff::Timestamp;
 
 use super::entry::Entry;
-use super::limits::Bounds;
+use super::limits::{self, Bounds};
 
 #[derive(Debug, Default)]
 pub(super) struct State {
@@ -26,6 +26,12 @@ pub(super) struct State {
 pub(super) fn no_such_run(run: RunId) -> Error {
     Error::new(ErrorKind::NotFound, format!("the run store does not contain run {run}"))
         .with_operation("run_store")
+}
+
+/// Returns the error for a store that has reached one of its limits. `why` names the limit.
+fn full(why: &str) -> Error {
+    Error::new(ErrorKind::Unavailable, format!("{why}: send the delivery again later"))
+        .with_retry_after(Duration::from_secs(60))
 }
 
 impl State {
@@ -85,14 +91,17 @@ impl State {
                 (used, most) = (pending().count(), most.div_ceil(2));
             }
         }
-        if used < most {
-            return Ok(());
+        if used >= most {
+            return Err(full("the run store has reached its limit of unfinished runs"));
         }
-        Err(Error::new(
-            ErrorKind::Unavailable,
-            "the run store has reached its limit of unfinished runs: send the delivery again later",
-        )
-        .with_retry_after(Duration::from_secs(60)))
+        // spec: W12e
+        let bytes: usize = self.unfinished().map(Entry::event_bytes).sum();
+        if bytes + limits::size(event) > bounds.event_bytes {
+            return Err(full(
+                "the events of the unfinished runs use all memory that the run store has for them",
+            ));
+        }
+        Ok(())
     }
 
     /// Returns the run that the next claim returns (spec: Q2d, Q2f, Q2g).
@@ -120,13 +129,20 @@ impl State {
         first.map(|entry| entry.record.run)
     }
 
-    /// Removes the oldest finished runs and the oldest delivery ids, until their counts are within
-    /// `bounds`. Unfinished runs are never removed.
+    /// Removes the oldest finished runs and the oldest delivery ids, until their counts and sizes are
+    /// within `bounds`. Unfinished runs are never removed.
     pub(super) fn trim(&mut self, bounds: &Bounds) {
-        let finished: Vec<RunId> =
-            self.runs.iter().filter(|(_, e)| e.is_finished()).map(|(run, _)| *run).collect();
-        for run in finished.iter().take(finished.len().saturating_sub(bounds.finished)) {
-            self.runs.remove(run);
+        let (mut runs, mut bytes) = (0, 0_usize);
+        let mut removed = Vec::new();
+        for (run, entry) in self.runs.iter().rev().filter(|(_, entry)| entry.is_finished()) {
+            runs += 1;
+            bytes = bytes.saturating_add(entry.event_bytes());
+            if runs > bounds.finished || bytes > bounds.event_bytes {
+                removed.push(*run);
+            }
+        }
+        for run in removed {
+            self.runs.remove(&run);
         }
         while self.delivery_order.len() > bounds.deliveries {
             if let Some(delivery) = self.delivery_order.pop_front() {

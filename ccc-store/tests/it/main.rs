@@ -15,3 +15,4 @@ mod https_channel;
 mod rights;
 #[cfg(all(feature = "file", unix))]
 mod rotation;
+mod run_store_memory;

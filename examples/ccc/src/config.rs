@@ -17,6 +17,7 @@ mod invalid;
 mod model;
 mod runner;
 mod secret;
+mod server;
 mod setting_names;
 mod store;
 mod table;
@@ -26,6 +27,8 @@ pub use environment::environment;
 pub use github::GitHubConfig;
 pub use model::ModelConfig;
 pub use runner::RunnerConfig;
+pub(crate) use server::first_address;
+pub use server::{Network, ServerConfig};
 pub(crate) use store::KeySource;
 pub use store::StoreConfig;
 
@@ -74,6 +77,8 @@ pub struct Config {
     /// The data directory, which contains mirrors, workspaces and runs. See
     /// [`data_dir`](Self::data_dir()) for the default.
     pub data_dir: Option<PathBuf>,
+    /// The settings of the HTTP server.
+    pub server: ServerConfig,
     /// The settings of the GitHub App, and of the access to GitHub.
     pub github: GitHubConfig,
     /// The settings of the credential store.

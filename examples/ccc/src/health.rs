@@ -1,7 +1,12 @@
 //! The health of the service.
 
-use serde_json::{Value, json};
+use std::sync::Arc;
 
+use ccc_core::Result;
+use serde_json::{Value, json};
+use tokio::runtime::Handle;
+
+use crate::health_probes::{Checked, Disk, check_disk};
 use crate::remedy::describe;
 use crate::service::Inner;
 
@@ -14,19 +19,32 @@ const MIN_FREE_BYTES: u64 = 100 << 20;
 const NOT_SERVING: &str = "the service executes no runs: either the service is shutting down, or the program has \
                            not called `Service::serve` or `Service::serve_http`";
 
-/// Returns whether the service is healthy, and the body of the response to `GET /health`.
+/// Returns whether the service is healthy, and the body of the response to `GET /health`. Neither a
+/// disk that does not respond nor busy threads delay the response (spec: W12f).
 pub(crate) async fn check(inner: &Inner) -> (bool, Value) {
-    let pipeline = inner.dispatcher.pipeline();
-    let store = inner.dispatcher.store().list(None, 1).await.map(drop);
-    let runner = pipeline.runner().check().await;
-    let disk = free_bytes(pipeline.git().root());
-    let enough = disk.is_none_or(|free| free >= MIN_FREE_BYTES);
+    let (probes, clock) = (&inner.probes, &*inner.clock);
+    let root = inner.dispatcher.pipeline().git().root().to_owned();
+    let (store, runner) = (Arc::clone(&inner.dispatcher), Arc::clone(&inner.dispatcher));
+    // The checks of the adapters are executed on the threads of the probes too, because an adapter
+    // can access the disk on the thread that executes it.
+    let (one, other) = (Handle::current(), Handle::current());
+    let (store, runner, disk) = tokio::join!(
+        probes
+            .store
+            .check(clock, move || { word(&one.block_on(store.store().list(None, 1)).map(drop)) }),
+        probes
+            .runner
+            .check(clock, move || { word(&other.block_on(runner.pipeline().runner().check())) }),
+        probes.disk.check(clock, move || check_disk(&root)),
+    );
+    let store = answer(store, "the run store does not respond");
+    let runner = answer(runner, "the container runner does not respond");
+    let (disk, free_bytes) = disk_answer(disk);
     let serving = inner.dispatcher.is_serving();
-    let healthy = store.is_ok() && runner.is_ok() && enough && serving;
+    let runs = if serving { "ok" } else { NOT_SERVING };
+    let healthy = [&*store, &*runner, &*disk, runs].iter().all(|check| *check == "ok");
     let mut warnings = inner.warnings.clone();
     warnings.extend(inner.app.iter().flat_map(|app| app.warnings()));
-    let word =
-        |result: &ccc_core::Result<()>| result.as_ref().map_or_else(describe, |()| "ok".to_owned());
     let app_id = inner.app.as_ref().and_then(|app| app.app_id());
     let uptime = inner.clock.now().duration_since(inner.started).as_secs();
     let body = json!({
@@ -36,24 +54,45 @@ pub(crate) async fn check(inner: &Inner) -> (bool, Value) {
         // `null` while the service has no GitHub App.
         "app_id": app_id,
         "runs_in_flight": inner.dispatcher.in_flight(),
-        "checks": {
-            "store": word(&store),
-            "runner": word(&runner),
-            "disk": if enough { "ok" } else { "less than 100 MiB of disk space is free in the data directory" },
-            "runs": if serving { "ok" } else { NOT_SERVING },
-        },
+        "checks": { "store": store, "runner": runner, "disk": disk, "runs": runs },
         "warnings": warnings,
-        "disk_free_bytes": disk,
+        "disk_free_bytes": free_bytes,
         "memory_bytes": resident_bytes(),
         "cpu_seconds": cpu_seconds(),
     });
     (healthy, body)
 }
 
-/// Returns the free space of the file system that contains `path`, in bytes.
-fn free_bytes(path: &std::path::Path) -> Option<u64> {
-    let stat = rustix::fs::statvfs(path).ok()?;
-    Some(stat.f_bavail.saturating_mul(stat.f_frsize))
+fn word(result: &Result<()>) -> String {
+    result.as_ref().map_or_else(describe, |()| "ok".to_owned())
+}
+
+fn answer(checked: Checked<String>, hangs: &str) -> String {
+    match checked {
+        Checked::Fresh(word) => word,
+        Checked::Hangs(_) => hangs.to_owned(),
+    }
+}
+
+/// Returns the result of the check `disk`, and the free space in bytes. The space of a disk that does
+/// not respond is that of the last check.
+fn disk_answer(checked: Checked<Disk>) -> (String, Option<u64>) {
+    match checked {
+        Checked::Hangs(last) => {
+            ("the disk does not respond".to_owned(), last.and_then(|disk| disk.free_bytes))
+        }
+        Checked::Fresh(Disk { free_bytes, failure }) => {
+            let enough = free_bytes.is_none_or(|free| free >= MIN_FREE_BYTES);
+            let line = match failure {
+                _ if !enough => {
+                    "less than 100 MiB of disk space is free in the data directory".to_owned()
+                }
+                Some(failure) => format!("cannot write to the data directory: {failure}"),
+                None => "ok".to_owned(),
+            };
+            (line, free_bytes)
+        }
+    }
 }
 
 /// Returns the resident memory of this process, in bytes. The kernel reports this memory in pages,

@@ -7,6 +7,7 @@
 mod adapters;
 mod admin_token;
 mod app;
+mod blocking;
 #[cfg(feature = "cli")]
 mod command;
 pub mod config;
@@ -17,6 +18,7 @@ mod emulated;
 mod exit_code;
 mod git;
 mod health;
+mod health_probes;
 mod http;
 mod local_host;
 mod local_repository;

@@ -1,7 +1,6 @@
 //! The settings that weaken a protection: each in words, and the combinations that are dangerous.
 
-use ccc_core::policy::TrustPolicy;
-use ccc_core::vcs::Permission;
+use ccc_core::policy::Weakening;
 
 use crate::config::Config;
 
@@ -13,7 +12,7 @@ enum Kind {
     AsRoot,
     Strangers,
     NamedActors,
-    ProtectedNames,
+    UnprotectedFiles,
     AnyImage,
     SetupHosts,
     AgentHosts,
@@ -21,6 +20,7 @@ enum Kind {
     UnencryptedModel,
     UnencryptedEngine,
     PublicAddress,
+    TrustedProxies,
     UnlimitedWrites,
 }
 
@@ -45,7 +45,7 @@ const COMBINATIONS: &[(&[Kind], &str)] = &[
         "the issue of a stranger can make the agent send data through the model's API",
     ),
     (
-        &[Kind::Strangers, Kind::ProtectedNames],
+        &[Kind::Strangers, Kind::UnprotectedFiles],
         "the issue of a stranger can lead to a pull request whose files execute programs before \
          the review",
     ),
@@ -119,8 +119,9 @@ fn found(config: &Config, runner: &str, isolated: bool) -> Vec<(Kind, String)> {
          container engine"
             .to_owned(),
     );
-    for (kind, line) in policy(&config.policy) {
-        add(true, kind, line);
+    for weakening in config.policy.weakenings() {
+        let (kind, setting) = of_policy(&weakening);
+        add(true, kind, format!("{weakening} (setting {setting})"));
     }
     for rule in &config.model.dangerously_without {
         add(
@@ -150,6 +151,9 @@ fn found(config: &Config, runner: &str, isolated: bool) -> Vec<(Kind, String)> {
             ),
         );
     }
+    if let Some(line) = config.server.warning() {
+        add(true, Kind::TrustedProxies, line);
+    }
     add(
         config.github.write_spacing_ms == Some(0),
         Kind::UnlimitedWrites,
@@ -159,63 +163,18 @@ fn found(config: &Config, runner: &str, isolated: bool) -> Vec<(Kind, String)> {
     found
 }
 
-/// Returns the weakened protections of `policy`.
-fn policy(policy: &TrustPolicy) -> Vec<(Kind, String)> {
-    let mut found = Vec::new();
-    if policy.permission < Permission::Write {
-        let line = format!(
-            "accounts with {} permission can start runs, because policy.permission is below write",
-            policy.permission
-        );
-        found.push((Kind::Strangers, line));
+/// Returns the kind of a weakened part of the policy, and the setting that weakens it.
+fn of_policy(weakening: &Weakening) -> (Kind, &'static str) {
+    match weakening {
+        Weakening::Permission(_) => (Kind::Strangers, "policy.permission"),
+        Weakening::AllowedActors(_) => (Kind::NamedActors, "policy.allowed_actors"),
+        Weakening::Unisolated => (Kind::UnisolatedForAll, "policy.dangerously_unisolated"),
+        Weakening::AnyImage => (Kind::AnyImage, "policy.images"),
+        Weakening::SetupHosts(_) => (Kind::SetupHosts, "policy.setup_hosts"),
+        Weakening::AgentHosts(_) => (Kind::AgentHosts, "policy.agent_hosts"),
+        // A kind that a later version adds concerns the policy too.
+        _ => (Kind::UnprotectedFiles, "policy.protected_classes"),
     }
-    if !policy.allowed_actors.is_empty() {
-        let ids: Vec<String> = policy.allowed_actors.iter().map(ToString::to_string).collect();
-        let line = format!(
-            "the accounts in policy.allowed_actors can start runs with any permission: {}",
-            ids.join(", ")
-        );
-        found.push((Kind::NamedActors, line));
-    }
-    if policy.dangerously_unisolated {
-        let line = "policy.dangerously_unisolated is set: accounts without write permission can start \
-                    runs on a runner without isolation";
-        found.push((Kind::UnisolatedForAll, line.to_owned()));
-    }
-    let defaults = TrustPolicy::default().protected_names;
-    let missing: Vec<&str> =
-        defaults.iter().map(String::as_str).filter(|name| !policy.protects(name)).collect();
-    if !missing.is_empty() {
-        let line = format!(
-            "changes to these files are not refused, because policy.protected_names does not \
-             contain them: {}",
-            missing.join(", ")
-        );
-        found.push((Kind::ProtectedNames, line));
-    }
-    if policy.images.iter().any(|image| image == "*") {
-        let line = "a repository can choose any container image, because policy.images contains *";
-        found.push((Kind::AnyImage, line.to_owned()));
-    }
-    for (kind, hosts, setting, programs) in [
-        (
-            Kind::SetupHosts,
-            &policy.setup_hosts,
-            "policy.setup_hosts",
-            "a repository's setup commands",
-        ),
-        (Kind::AgentHosts, &policy.agent_hosts, "policy.agent_hosts", "the agent's programs"),
-    ] {
-        if !hosts.is_empty() {
-            let hosts: Vec<String> = hosts.iter().map(ToString::to_string).collect();
-            let line = format!(
-                "{programs} can send the repository's contents to the hosts in {setting}: {}",
-                hosts.join(", ")
-            );
-            found.push((kind, line));
-        }
-    }
-    found
 }
 
 /// Returns whether the address `url` is on this machine.
@@ -265,10 +224,14 @@ mod tests {
             (STRANGERS, "accounts with read permission"),
             ("[policy]\nallowed_actors = [7, 8]", "any permission: 7, 8"),
             ("[policy]\ndangerously_unisolated = true", "policy.dangerously_unisolated"),
-            ("[policy]\nimages = ['*']", "any container image"),
-            ("[policy]\nsetup_hosts = ['pypi.org']", "policy.setup_hosts: pypi.org"),
-            ("[policy]\nagent_hosts = ['pypi.org']", "policy.agent_hosts: pypi.org"),
-            ("[policy]\nprotected_names = ['.github']", ".gitattributes"),
+            ("[policy]\nimages = ['*']", "every image"),
+            ("[policy]\nsetup_hosts = ['pypi.org']", "hosts: pypi.org (setting policy.setup_hosts)"),
+            ("[policy]\nagent_hosts = ['pypi.org']", "hosts: pypi.org (setting policy.agent_hosts)"),
+            (
+                "[policy]\nprotected_classes = ['agents', 'editors', 'hooks', 'tools']",
+                "git or approvals",
+            ),
+            ("[server]\ntrusted_proxies = ['0.0.0.0/0']", "every client can choose"),
             ("[runner]\ndangerously_as_root = true", "runner.dangerously_as_root"),
             ("[runner]\ndangerously_unencrypted = true", "runner.dangerously_unencrypted"),
             ("[model]\ndangerously_without = ['server_tools']", "rule server_tools"),

@@ -51,6 +51,11 @@ impl Side {
         self.rounds.push(took);
     }
 
+    /// Returns the longest round.
+    pub(crate) fn longest(&self) -> Duration {
+        self.rounds.iter().max().copied().unwrap_or(Duration::MAX)
+    }
+
     /// Returns the median of all rounds, in milliseconds.
     pub(crate) fn median_ms(&self) -> f64 {
         median(self.rounds.iter().map(|took| took.as_secs_f64() * 1e3).collect())
@@ -90,6 +95,32 @@ impl Report {
             &format!("must miss {most:.2}, otherwise the goal proves nothing"),
             misses,
         );
+    }
+
+    /// Prints the longest duration of `side` and requires that it is at most `most`.
+    pub(crate) fn longest(&mut self, side: &Side, most: Duration) {
+        let met = side.longest() <= most;
+        self.longest_line(side, &format!("goal <= {} ms", most.as_millis()), met);
+    }
+
+    /// Prints the longest duration of `side` and requires that it is more than `most`. This proves
+    /// that the goal detects a slow implementation.
+    pub(crate) fn longest_must_miss(&mut self, side: &Side, most: Duration) {
+        let misses = side.longest() > most;
+        let condition =
+            format!("must miss {} ms, otherwise the goal proves nothing", most.as_millis());
+        self.longest_line(side, &condition, misses);
+    }
+
+    fn longest_line(&mut self, side: &Side, condition: &str, met: bool) {
+        let verdict = if met { "ok" } else { "MISSED" };
+        let (count, longest) = (side.rounds.len(), side.longest().as_secs_f64() * 1e3);
+        self.say(&format!(
+            "{}: {longest:.1} ms at most, {:.1} ms in the median, {count} requests  {condition}: {verdict}",
+            side.name,
+            side.median_ms()
+        ));
+        self.missed |= !met;
     }
 
     /// Prints a ratio without a goal.

@@ -1,5 +1,6 @@
 use std::sync::Mutex;
 
+use bytes::Bytes;
 use ccc_core::event::{Delivery, IssueEvent};
 use ccc_core::run::SkipReason;
 use ccc_core::run_store::Accepted;
@@ -235,7 +236,7 @@ async fn unverified_bodies_share_a_memory_limit() {
         let first = futures_util::stream::once(async move { Ok::<_, std::io::Error>(chunk) });
         Body::from_stream(first.chain(futures_util::stream::pending()))
     };
-    let mut held: Vec<_> = (0..10)
+    let mut held: Vec<_> = (0..2)
         .map(|_| Box::pin(app.clone().oneshot(request("issues", unfinished(), b""))))
         .collect();
     for request in &mut held {
@@ -244,6 +245,11 @@ async fn unverified_bodies_share_a_memory_limit() {
     let response = app.clone().oneshot(request("issues", unfinished(), b"")).await.unwrap();
     assert_eq!(response.status(), 503);
     assert_eq!(response.headers()["retry-after"], "10");
+    // A small delivery has memory that large bodies cannot use, if its length is declared.
+    let mut small = request("ping", "{}", b"{}");
+    assert_eq!(app.clone().oneshot(request("ping", "{}", b"{}")).await.unwrap().status(), 503);
+    small.headers_mut().insert("content-length", 2.into());
+    assert_eq!(app.clone().oneshot(small).await.unwrap().status(), 200);
     // A request that is refused because of its headers uses no memory. Its body, which never ends,
     // is not read.
     let mut headless = request("issues", unfinished(), b"");
@@ -252,4 +258,23 @@ async fn unverified_bodies_share_a_memory_limit() {
     drop(held);
     let wrong = request("issues", Body::from(chunk), b"something else");
     assert_eq!(app.oneshot(wrong).await.unwrap().status(), 401);
+}
+
+#[tokio::test]
+async fn a_large_body_is_verified_in_parts() {
+    // spec: W2a, W2b
+    let body = issue().replace("\"t\"", &format!("\"{}\"", "t".repeat(100_000)));
+    let other = body.replace("tt", "ta");
+    for (signed, expected) in [(&body, 202), (&other, 401)] {
+        for chunk in [1_000, 16_384, 1_000_000] {
+            let chunks: Vec<_> = body.as_bytes().chunks(chunk).map(<[u8]>::to_vec).collect();
+            let stream = futures_util::stream::iter(chunks).map(Ok::<_, std::io::Error>);
+            let request = request("issues", Body::from_stream(stream), signed.as_bytes());
+            let got = ask(|| accepted(false), Arc::new(SystemClock), request).await;
+            assert_eq!((got.status, got.admitted), (expected, usize::from(expected == 202)));
+        }
+    }
+    let mut malformed = request("issues", body.clone(), body.as_bytes());
+    malformed.headers_mut().insert("x-hub-signature-256", "sha256=00".parse().unwrap());
+    assert_eq!(ask(|| panic!(), Arc::new(SystemClock), malformed).await.status, 401);
 }

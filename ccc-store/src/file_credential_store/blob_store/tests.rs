@@ -21,6 +21,7 @@ use super::{DERIVATION, INDEX, index, init_derivation, is_record, remove_unliste
 use crate::file_credential_store::directory::Directory;
 use crate::sealed::SealedIndex;
 
+mod hang;
 mod scene;
 
 use scene::{ACTS, Act, Scene, WAITS, fresh, seed};

@@ -6,10 +6,11 @@ use std::time::Duration;
 use axum::http::HeaderMap;
 use ccc_core::credential::Version;
 use ccc_core::{CancellationToken, Clock, CredentialStore, ErrorKind, Result, Secret};
-use ccc_github::{Admitted, AppKey, Apps, GitHub, Secrets, Webhook};
+use ccc_github::{Admitted, App, AppKey, Apps, GitHub, Secrets, Webhook};
 
 use crate::admin_token::{self, AdminToken};
 use crate::app::configured::{apps, readable_differences, several};
+use crate::blocking::spawn_blocking;
 use crate::config::{Config, GitHubConfig};
 use crate::remedy::describe;
 use crate::stored_credentials;
@@ -196,10 +197,11 @@ impl StoredApp {
         if same {
             return Ok(false);
         }
-        *self.differences.write().unwrap_or_else(PoisonError::into_inner) = found
-            .as_ref()
-            .map(|(app, _)| readable_differences(&self.configured, app))
-            .unwrap_or_default();
+        let differences = match &found {
+            Some((app, _)) => self.differences(app).await,
+            None => Vec::new(),
+        };
+        *self.differences.write().unwrap_or_else(PoisonError::into_inner) = differences;
         let (mut key, mut secrets, mut now) = (None, None, None);
         if let Some((app, version)) = found {
             key = Some((app.app_id, AppKey::from_pem(&app.private_key)?));
@@ -214,6 +216,14 @@ impl StoredApp {
         self.webhook.use_secrets(secrets);
         *self.in_use.write().unwrap_or_else(PoisonError::into_inner) = now;
         Ok(true)
+    }
+
+    /// Returns the names of the secrets of `app` whose configured value differs. The configured files
+    /// are read on a thread where file calls may take long.
+    async fn differences(&self, app: &App) -> Vec<String> {
+        let (configured, app) = (self.configured.clone(), app.clone());
+        let read = move || Ok(readable_differences(&configured, &app));
+        spawn_blocking(read).await.unwrap_or_default()
     }
 
     /// Returns the ID of the App in use, or `None` if no App is in use.

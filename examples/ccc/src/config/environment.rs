@@ -103,6 +103,7 @@ pub(super) fn value_of(key: &str, text: String) -> Value {
                 | "allowed"
                 | "price"
                 | "dangerously_without"
+                | "trusted_proxies"
         )
     );
     if typed

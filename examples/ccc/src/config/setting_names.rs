@@ -8,6 +8,7 @@ use crate::config::invalid::invalid;
 pub(super) const KEYS: &[&str] = &[
     "listen",
     "data_dir",
+    "server.trusted_proxies",
     "github.app_id",
     "github.private_key_file",
     "github.private_key",

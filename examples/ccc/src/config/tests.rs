@@ -89,7 +89,7 @@ fn secrets_come_from_the_environment_or_files() {
 }
 
 #[test]
-fn each_unprotected_class_is_a_warning() {
+fn each_unprotected_class_is_a_weakening() {
     // spec: X17d
     for (classes, expected) in [
         ("['ci', 'agents', 'editors', 'hooks', 'tools', 'ownership']", 0),
@@ -98,9 +98,26 @@ fn each_unprotected_class_is_a_warning() {
         ("[]", 5),
     ] {
         let config = load("", &[("CCC_POLICY__PROTECTED_CLASSES", classes)]).unwrap();
-        assert_eq!(config.warnings().len(), expected, "{classes}: {:?}", config.warnings());
+        let weakenings = config.policy.weakenings();
+        assert_eq!(weakenings.len(), expected, "{classes}: {weakenings:?}");
         assert!(config.policy.protects(".github/ccc.toml"), "{classes}");
     }
     let error = load("[policy]\nprotected_classes = ['agent']", &[]).unwrap_err().to_string();
     assert!(error.contains("unknown variant `agent`"), "{error}");
+}
+
+#[test]
+fn trusted_proxies_are_networks() {
+    // spec: W12d
+    let config = load("[server]\ntrusted_proxies = ['10.0.0.0/8', '::1']", &[]).unwrap();
+    assert_eq!(config.server.trusted_proxies.len(), 2);
+    assert_eq!(config.server.warning(), None);
+    let variable = |value| load("", &[("CCC_SERVER__TRUSTED_PROXIES", value)]);
+    let config = variable("['0.0.0.0/0']").unwrap();
+    let warning = config.server.warning().unwrap();
+    assert!(warning.contains("every client can choose"), "{warning}");
+    let error = variable("['10.0.0.1/8']").unwrap_err().to_string();
+    assert!(error.contains("write 10.0.0.0/8"), "{error}");
+    let error = load("[server]\ntrusted_proxy = []", &[]).unwrap_err().to_string();
+    assert!(error.contains("did you mean `server.trusted_proxies`?"), "{error}");
 }

@@ -3,6 +3,7 @@
 use ccc_core::{Error, Result, Secret};
 use ccc_store::Keys;
 
+use crate::blocking::spawn_blocking;
 use crate::config::KeySource;
 use crate::credentials::key_file;
 
@@ -12,6 +13,12 @@ pub(super) fn read(source: &KeySource) -> Result<Secret> {
         KeySource::Key(secret) | KeySource::Passphrase(secret) => Ok(secret.clone()),
         KeySource::File { path, .. } => key_file::read(path),
     }
+}
+
+/// Reads the text of the keys as [`read`] does, on a thread where file calls may take long.
+pub(super) async fn read_again(source: &KeySource) -> Result<Secret> {
+    let source = source.clone();
+    spawn_blocking(move || read(&source)).await
 }
 
 /// Parses `read`, the text that was read from `source`.

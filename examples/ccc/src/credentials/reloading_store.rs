@@ -150,7 +150,7 @@ impl ReloadingStore {
             return true;
         }
         let reloaded = async {
-            let now = key_source::read(&self.source)?;
+            let now = key_source::read_again(&self.source).await?;
             if now.expose() == known.expose() {
                 return Ok(false);
             }

@@ -2,12 +2,32 @@
 
 use std::time::Duration;
 
-/// Maximum number of concurrent connections. Further connections wait in the queue of the operating
-/// system.
-pub(super) const MAX_CONNECTIONS: usize = 512;
-/// Maximum size of the head of a request, in bytes. This limit also applies to the buffer for the
-/// part of a body that the handler has not read yet.
+/// The limits for the number of connections (spec: W1d, W12a).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// Maximum number of connections, except those of the class `Admin`.
+    pub(super) places: usize,
+    /// Maximum number of connections of the class `Other`. The remaining places are for deliveries
+    /// alone.
+    pub(super) others: usize,
+    /// Maximum number of connections of the class `Admin`.
+    pub(super) admins: usize,
+    /// Maximum number of connections of one client that have not sent a head or are of the class
+    /// `Other`.
+    pub(super) per_peer: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { places: 512, others: 384, admins: 64, per_peer: 32 }
+    }
+}
+
+/// Maximum size of the head of a request, in bytes.
 pub(super) const MAX_HEAD: usize = 64 << 10;
+/// Maximum number of bytes that are read from a connection at a time. The buffers of a connection
+/// grow with this number.
+pub(super) const MAX_READ: usize = 16 << 10;
 /// Time limit for receiving the head of a request. This limit also applies to the time that a
 /// connection is idle between two requests.
 pub(super) const HEAD_DEADLINE: Duration = Duration::from_secs(10);

@@ -11,6 +11,7 @@ use ccc_store::MemoryRunStore;
 use crate::adapters::{Adapters, github};
 use crate::app::{self, StoredApp};
 use crate::config::Config;
+use crate::health_probes::Probes;
 use crate::observers::LogObserver;
 use crate::pipeline::{open_data_dir, pipeline};
 use crate::service::inner::Inner;
@@ -222,6 +223,8 @@ impl ServiceBuilder {
             app,
             github,
             warnings,
+            probes: Probes::default(),
+            trusted_proxies: config.server.trusted_proxies.clone(),
             cleaned_up: tokio::sync::Mutex::default(),
         })
     }

@@ -8,6 +8,8 @@ use ccc_github::{GitHub, Webhook};
 use jiff::Timestamp;
 
 use crate::app::StoredApp;
+use crate::config::Network;
+use crate::health_probes::Probes;
 
 /// The parts of a service, which all clones of the service share.
 #[derive(Debug)]
@@ -25,6 +27,10 @@ pub(crate) struct Inner {
     pub(crate) github: Option<Arc<GitHub>>,
     /// The warnings about the configuration, one line for each warning.
     pub(crate) warnings: Vec<String>,
+    /// The health checks that can hang.
+    pub(crate) probes: Probes,
+    /// The networks of the trusted reverse proxies.
+    pub(crate) trusted_proxies: Vec<Network>,
     /// A lock that the current call to [`Service::serve`](crate::Service::serve) holds. The value
     /// is true after the first call has cleaned up after an earlier process.
     pub(crate) cleaned_up: tokio::sync::Mutex<bool>,

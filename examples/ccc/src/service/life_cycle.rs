@@ -1,6 +1,9 @@
 //! The life cycle of a service: warnings, cleanup after an earlier process, runs, shutdown.
 
+use std::sync::Arc;
+
 use axum::Router;
+use axum::http::HeaderMap;
 use ccc_core::run::RunState;
 use ccc_core::{CancellationToken, Result, RunId};
 use tokio::net::TcpListener;
@@ -113,9 +116,10 @@ impl Service {
     ///
     /// The server has the same limits for untrusted clients as the command `ccc serve`. It limits
     /// the time and the size of a request's head, the time during which a client reads no part of
-    /// its response, and the number of connections (spec: W1d). If the server refuses a request, it
-    /// reads and discards the rest of the request's body, so that the client receives the response
-    /// (spec: W1e).
+    /// its response, and the number of connections (spec: W1d, W12). If the server refuses a request,
+    /// it reads and discards the rest of the request's body, so that the client receives the response
+    /// (spec: W1e). If `app` mounts the routes under a path, the server still recognizes deliveries by
+    /// the end of their path.
     pub async fn serve_http(
         &self,
         listener: TcpListener,
@@ -128,6 +132,19 @@ impl Service {
         }
         // The execution of runs is polled first, so that deliveries are accepted from the first
         // connection on.
-        tokio::join!(self.execute(shutdown.clone()), http::serve(listener, app, shutdown.clone()));
+        let serving = http::serve(listener, app, self.clients(), shutdown.clone());
+        tokio::join!(self.execute(shutdown.clone()), serving);
+    }
+
+    /// Returns the rules by which the HTTP server classifies requests.
+    fn clients(&self) -> http::Clients {
+        let app = self.inner.app.clone();
+        http::Clients {
+            trusted_proxies: self.inner.trusted_proxies.clone(),
+            admits_admin: Arc::new(move |headers: &HeaderMap| {
+                let token = app.as_ref().and_then(|app| app.admin_token());
+                token.is_some_and(|token| token.admits(headers).is_some())
+            }),
+        }
     }
 }

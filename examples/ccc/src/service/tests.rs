@@ -20,6 +20,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::config::Config;
+use crate::http::Clients;
 use crate::model_credential::for_service;
 use crate::routes::router;
 use crate::service::Service;
@@ -52,7 +53,7 @@ async fn send(app: Router, head: &str, body: &str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let end = CancellationToken::new();
-    let server = crate::http::serve(listener, app, end.clone());
+    let server = crate::http::serve(listener, app, Clients::default(), end.clone());
     let client = async {
         let length = body.len();
         let head =
@@ -314,4 +315,40 @@ async fn a_runner_of_the_embedder_needs_an_agent_without_a_model() {
     let error = built.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
     assert!(error.to_string().contains("needs the configured runner"), "{error}");
+}
+
+#[test]
+fn health_and_pings_need_no_thread_for_blocking_work() {
+    // spec: W12f
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .max_blocking_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let (fakes, directory) = (Fakes::new(&[]), tempfile::tempdir().unwrap());
+    runtime.block_on(async {
+        let service = service(&fakes, directory.path()).await;
+        let _serving = service.dispatcher().begin_serving(&CancellationToken::new());
+        // The only thread for blocking work waits until the gate opens.
+        let (open, gate) = std::sync::mpsc::channel::<()>();
+        let held = tokio::task::spawn_blocking(move || gate.recv());
+        let queued = tokio::task::spawn_blocking(|| ());
+        let (head, body) = health(&service).await;
+        assert!(head.starts_with("HTTP/1.1 200"), "{body}");
+        let body = "{}";
+        let mut mac = Hmac::<sha2::Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
+        mac.update(body.as_bytes());
+        let signature = hex::encode(mac.finalize().into_bytes());
+        let head = format!(
+            "POST /webhook/github HTTP/1.1\r\ncontent-type: application/json\r\nx-github-event: ping\r\n\
+             x-github-delivery: p-1\r\nx-hub-signature-256: sha256={signature}\r\n"
+        );
+        let pong = send(router(service.clone()), &head, body).await;
+        assert!(pong.contains("{\"pong\":true}"), "{pong}");
+        assert!(!queued.is_finished(), "a thread for blocking work was free");
+        open.send(()).unwrap();
+        held.await.unwrap().unwrap();
+        queued.await.unwrap();
+    });
 }

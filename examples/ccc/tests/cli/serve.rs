@@ -254,6 +254,44 @@ async fn a_refused_client_gets_the_response_although_it_is_still_sending() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_hangs_does_not_delay_pings_health_and_the_shutdown() {
+    // spec: W12f
+    let mut site = Site::start("command:true").await;
+    let health = async |site: &Site| {
+        let (status, body) = site.send(http::Request::get(site.url("/health")), Vec::new()).await;
+        (status, serde_json::from_str::<serde_json::Value>(&body).unwrap()["checks"].clone())
+    };
+    let (status, checks) = health(&site).await;
+    assert_eq!((status, checks["disk"].as_str()), (200, Some("ok")), "{checks}");
+    // No process reads the named pipe, so opening it never returns.
+    let probe = site.dir.path().join("data/health-probe");
+    std::fs::remove_file(&probe).unwrap();
+    assert!(Command::new("mkfifo").arg(&probe).status().unwrap().success());
+    // The result of the last check is used for a few seconds.
+    let mut found = (0, serde_json::Value::Null);
+    for _ in 0..600 {
+        found = health(&site).await;
+        if found.0 == 503 {
+            break;
+        }
+        SystemClock.sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(found.1["disk"], "the disk does not respond", "{found:?}");
+    assert_eq!(found.1["store"], "ok", "{found:?}");
+    assert_eq!(site.ping(site.address, SECRET).await, 200);
+    site.service.signal(rustix::process::Signal::TERM);
+    let mut ended = None;
+    for _ in 0..1_500 {
+        ended = site.service.child.try_wait().unwrap();
+        if ended.is_some() {
+            break;
+        }
+        SystemClock.sleep(Duration::from_millis(10)).await;
+    }
+    assert!(ended.is_some_and(|status| status.success()), "{ended:?} {}", site.service.log());
+}
+
 #[test]
 fn other_processes_of_the_user_cannot_read_the_programs_environment() {
     // spec: S6e

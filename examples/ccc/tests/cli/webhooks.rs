@@ -240,3 +240,59 @@ async fn every_real_payload_gets_the_expected_response() {
         "{answers:?}"
     );
 }
+
+/// Returns the field `name` of the service's status in `/proc`, in kB (proc(5)).
+fn status_kb(site: &Site, name: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", site.service.child.id()));
+    let line = status.unwrap().lines().find_map(|line| line.strip_prefix(name).map(str::to_owned));
+    line.unwrap().trim_matches([':', ' ', '\t', 'k', 'B']).parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_unsigned_bodies_use_little_memory_and_do_not_starve_a_small_delivery() {
+    // spec: W4b
+    const LENGTH: usize = 25 << 20;
+    let site = Site::start("command:true").await;
+    assert_eq!(signed(&site, "ping", "p", b"{}"), 200);
+    let before = status_kb(&site, "VmHWM");
+    let bad = sign("another secret", b"{}");
+    let head = head("issues", "e", &[&bad], LENGTH) + "\r\nhost: x\r\n\r\n";
+    let senders: Vec<_> = (0..40)
+        .map(|_| {
+            let (head, address) = (head.clone(), site.address);
+            std::thread::spawn(move || {
+                let mut stream = TcpStream::connect(address).unwrap();
+                stream.set_write_timeout(Some(std::time::Duration::from_secs(60))).unwrap();
+                let _ = stream.write_all(head.as_bytes());
+                for _ in 0..LENGTH >> 20 {
+                    if stream.write_all(&[b' '; 1 << 20]).is_err() {
+                        return;
+                    }
+                }
+            })
+        })
+        .collect();
+    while !senders.iter().all(std::thread::JoinHandle::is_finished) {
+        assert_eq!(signed(&site, "ping", "p", b"{}"), 200, "a small delivery was refused");
+    }
+    senders.into_iter().for_each(|sender| sender.join().unwrap());
+    let used = (status_kb(&site, "VmHWM") - before) / 1_024;
+    // 64 MiB of bodies, and the buffers of the connections.
+    assert!(used <= 64 + 24, "{used} MiB");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_that_a_client_causes_many_times_is_logged_once() {
+    // spec: W12g
+    let site = Site::start("command:sleep 60").await;
+    let bad = sign("another secret", b"{}");
+    assert_eq!(signed(&site, "issues", "e", &opened("t")), 202);
+    for number in 0..40 {
+        assert_eq!(raw(&site, &head("ping", "p", &[&bad], 2), b"{}"), 401);
+        assert_eq!(signed(&site, "issues", "e", &opened(&format!("t{number}"))), 409);
+    }
+    let log = site.service.log();
+    for line in ["its signature is not valid", "has the id of an earlier delivery"] {
+        assert_eq!(log.matches(line).count(), 1, "{line}: {log}");
+    }
+}

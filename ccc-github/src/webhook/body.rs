@@ -1,0 +1,218 @@
+//! The memory for the bodies of deliveries, and a body in this memory.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// The size of one segment, in bytes. Memory is reserved and counted in segments.
+pub(super) const SEGMENT: usize = 16 << 10;
+/// The maximum size of a small body, in bytes. Few deliveries of GitHub are larger.
+pub(super) const SMALL_BODY: usize = 256 << 10;
+/// The memory that only small bodies can use, in bytes.
+const FOR_SMALL: usize = 16 << 20;
+/// The memory that every body can use, in bytes.
+const FOR_ALL: usize = 48 << 20;
+
+/// The memory for all bodies of a route: 64 MiB, of which 16 MiB are only for small bodies (spec:
+/// W4b).
+///
+/// A signature can only be verified after the whole body has arrived. Without a limit, a client that
+/// knows no webhook secret could therefore use up the memory. The segments are used again, because
+/// an allocator does not always return freed memory to the operating system.
+#[derive(Debug)]
+pub(super) struct BodyMemory {
+    for_small: Arc<Semaphore>,
+    for_all: Arc<Semaphore>,
+    unused: Mutex<Vec<Vec<u8>>>,
+}
+
+/// The error for a body for which there is no memory.
+#[derive(Debug)]
+pub(super) struct OutOfMemory;
+
+/// A body in segments. Its memory is free when the value is dropped.
+#[derive(Debug)]
+pub(super) struct SegmentedBody {
+    memory: Arc<BodyMemory>,
+    /// Whether the body can use the memory for small bodies.
+    small: bool,
+    segments: VecDeque<Vec<u8>>,
+    permits: Vec<OwnedSemaphorePermit>,
+    length: usize,
+}
+
+/// A body in one piece.
+#[derive(Debug)]
+pub(super) struct WholeBody {
+    pub(super) bytes: Vec<u8>,
+    _permits: Vec<OwnedSemaphorePermit>,
+}
+
+impl BodyMemory {
+    pub(super) fn new() -> Arc<Self> {
+        let semaphore = |bytes: usize| Arc::new(Semaphore::new(bytes / SEGMENT));
+        Arc::new(Self {
+            for_small: semaphore(FOR_SMALL),
+            for_all: semaphore(FOR_ALL),
+            unused: Mutex::default(),
+        })
+    }
+
+    /// Starts a body. `declared` is its length as the request declares it. A body without a declared
+    /// length counts as a large one.
+    pub(super) fn body(self: &Arc<Self>, declared: Option<u64>) -> SegmentedBody {
+        SegmentedBody {
+            memory: Arc::clone(self),
+            small: declared.is_some_and(|length| length <= SMALL_BODY as u64),
+            segments: VecDeque::new(),
+            permits: Vec::new(),
+            length: 0,
+        }
+    }
+
+    fn permit(&self, small: bool) -> Result<OwnedSemaphorePermit, OutOfMemory> {
+        let shared = Arc::clone(&self.for_all).try_acquire_owned();
+        if !small {
+            return shared.map_err(|_| OutOfMemory);
+        }
+        shared.or_else(|_| Arc::clone(&self.for_small).try_acquire_owned()).map_err(|_| OutOfMemory)
+    }
+
+    fn segment(&self) -> Vec<u8> {
+        let unused = self.unused.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        unused.unwrap_or_else(|| Vec::with_capacity(SEGMENT))
+    }
+}
+
+impl SegmentedBody {
+    /// Returns the number of bytes that have arrived.
+    pub(super) fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Appends `bytes`.
+    pub(super) fn push(&mut self, mut bytes: &[u8]) -> Result<(), OutOfMemory> {
+        while !bytes.is_empty() {
+            let room = self.segments.back().map_or(0, |last| SEGMENT - last.len());
+            if room == 0 {
+                // A body can be larger than it was declared, if the HTTP server does not check it.
+                let small = self.small && self.length < SMALL_BODY;
+                self.permits.push(self.memory.permit(small)?);
+                self.segments.push_back(self.memory.segment());
+            }
+            let (now, later) =
+                bytes.split_at(bytes.len().min(if room == 0 { SEGMENT } else { room }));
+            if let Some(last) = self.segments.back_mut() {
+                last.extend_from_slice(now);
+            }
+            self.length += now.len();
+            bytes = later;
+        }
+        Ok(())
+    }
+
+    /// Returns the body in one piece. The body uses the same number of segments as before, because
+    /// each segment is freed when its bytes were copied.
+    pub(super) fn into_whole(mut self) -> WholeBody {
+        let mut bytes = match self.segments.len() {
+            0 | 1 => self.segments.pop_front().unwrap_or_default(),
+            _ => Vec::with_capacity(self.length),
+        };
+        while let Some(segment) = self.segments.pop_front() {
+            bytes.extend_from_slice(&segment);
+        }
+        WholeBody { bytes, _permits: std::mem::take(&mut self.permits) }
+    }
+}
+
+impl Drop for SegmentedBody {
+    fn drop(&mut self) {
+        // The permits are dropped after this, so the number of segments stays within the limit.
+        let mut unused = self.memory.unused.lock().unwrap_or_else(PoisonError::into_inner);
+        unused.extend(self.segments.drain(..).map(|mut segment| {
+            segment.clear();
+            segment
+        }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
+
+    use super::*;
+
+    const MIB: usize = 1 << 20;
+
+    /// Fills bodies of `size` bytes until the memory is used up. Returns the bodies.
+    fn fill(memory: &Arc<BodyMemory>, size: usize, declared: bool) -> Vec<SegmentedBody> {
+        let mut bodies = Vec::new();
+        loop {
+            let mut body = memory.body(declared.then_some(size as u64));
+            let arrived = vec![b'x'; size].chunks(5_000).try_for_each(|chunk| body.push(chunk));
+            bodies.push(body);
+            if arrived.is_err() {
+                return bodies;
+            }
+        }
+    }
+
+    /// Returns the memory of `bodies`, in bytes.
+    fn used(bodies: &[SegmentedBody]) -> usize {
+        bodies.iter().flat_map(|body| &body.segments).map(Vec::capacity).sum()
+    }
+
+    /// Returns the memory that is allocated and not used, in bytes.
+    fn unused(memory: &BodyMemory) -> usize {
+        memory.unused.lock().unwrap().iter().map(Vec::capacity).sum()
+    }
+
+    #[test]
+    fn bodies_use_at_most_their_limit_and_large_ones_leave_16_mib_for_small_ones() {
+        // spec: W4b
+        let memory = BodyMemory::new();
+        for round in 0..3 {
+            let large = fill(&memory, 25 * MIB, true);
+            assert_eq!(used(&large), 48 * MIB);
+            assert!(used(&large) + unused(&memory) <= 64 * MIB, "{round}");
+            let undeclared = fill(&memory, MIB, false);
+            assert_eq!(used(&undeclared), 0, "a body without a declared length counts as large");
+            let small = fill(&memory, SMALL_BODY, true);
+            assert_eq!((small.len(), used(&small)), (64 + 1, 16 * MIB));
+            assert_eq!(unused(&memory), 0);
+        }
+        // The memory of large bodies is used again for small ones.
+        let small = fill(&memory, 1, true);
+        assert_eq!((small.len(), used(&small)), (64 * MIB / SEGMENT + 1, 64 * MIB));
+        assert_eq!(unused(&memory), 0);
+    }
+
+    #[test]
+    fn a_body_that_is_larger_than_declared_counts_as_large() {
+        // spec: W4b
+        let memory = BodyMemory::new();
+        let _large = fill(&memory, 25 * MIB, true);
+        let mut body = memory.body(Some(1));
+        assert!(body.push(&[0; SMALL_BODY]).is_ok());
+        assert!(body.push(&[0]).is_err());
+    }
+
+    #[test]
+    fn a_whole_body_has_the_bytes_of_its_parts_and_still_counts() {
+        let memory = BodyMemory::new();
+        let text: Vec<u8> = (0..100_000_u32).map(|n| n as u8).collect();
+        for size in [1, 7, 16_384, 100_000] {
+            for length in [0, 1, 16_383, 16_384, 16_385, 100_000] {
+                let mut body = memory.body(Some(length as u64));
+                text[..length].chunks(size).for_each(|chunk| body.push(chunk).unwrap());
+                assert_eq!(body.len(), length);
+                let whole = body.into_whole();
+                assert_eq!(whole.bytes, text[..length], "{length} in pieces of {size}");
+                let used = 48 * MIB / SEGMENT - memory.for_all.available_permits();
+                assert_eq!(used, length.div_ceil(SEGMENT));
+            }
+        }
+        assert_eq!(memory.for_all.available_permits(), 48 * MIB / SEGMENT);
+    }
+}

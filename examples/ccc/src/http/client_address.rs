@@ -1,0 +1,139 @@
+//! The address of the client of a request, behind reverse proxies too.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::http::{HeaderMap, HeaderName, header};
+
+use crate::config::Network;
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// Returns whether `address` is the address of a trusted proxy.
+pub(super) fn is_trusted(proxies: &[Network], address: IpAddr) -> bool {
+    proxies.iter().any(|network| network.contains(address))
+}
+
+/// Returns the address of the client of a request with the headers `headers`, which arrived on a
+/// connection from `connection`.
+///
+/// Only a trusted proxy may name another client. Each proxy appends the address from which it
+/// received the request, so the client is the last address that is not a trusted proxy (spec:
+/// W12d). If the two headers `Forwarded` and `X-Forwarded-For` name different clients, the proxy has
+/// checked at most one of them, and the client is the proxy itself.
+pub(super) fn client_address(
+    proxies: &[Network],
+    connection: IpAddr,
+    headers: &HeaderMap,
+) -> IpAddr {
+    let connection = connection.to_canonical();
+    if !is_trusted(proxies, connection) {
+        return connection;
+    }
+    let plain = last_untrusted(proxies, connection, headers, &X_FORWARDED_FOR, plain_address);
+    let standard =
+        last_untrusted(proxies, connection, headers, &header::FORWARDED, forwarded_address);
+    match (plain, standard) {
+        (Some(one), Some(other)) if one != other => connection,
+        (one, other) => one.or(other).unwrap_or(connection),
+    }
+}
+
+/// Returns the last address in the header `name` that is not a trusted proxy, or the first address
+/// if all are trusted. If an entry has no valid address, the proxy after it is the last known
+/// client. Returns `None` if the header is missing.
+fn last_untrusted(
+    proxies: &[Network],
+    connection: IpAddr,
+    headers: &HeaderMap,
+    name: &HeaderName,
+    address: fn(&str) -> Option<IpAddr>,
+) -> Option<IpAddr> {
+    let lines: Vec<&str> =
+        headers.get_all(name).iter().map(|line| line.to_str().unwrap_or("?")).collect();
+    if lines.is_empty() {
+        return None;
+    }
+    let mut client = connection;
+    for entry in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
+        let Some(before) = address(entry.trim()) else { break };
+        client = before.to_canonical();
+        if !is_trusted(proxies, client) {
+            break;
+        }
+    }
+    Some(client)
+}
+
+/// Parses an entry of `X-Forwarded-For`: an address, with or without a port.
+fn plain_address(entry: &str) -> Option<IpAddr> {
+    let bare = entry.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(entry);
+    bare.parse().ok().or_else(|| entry.parse().ok().map(|socket: SocketAddr| socket.ip()))
+}
+
+/// Parses an element of `Forwarded` (RFC 7239), and returns the address in its parameter `for`.
+fn forwarded_address(element: &str) -> Option<IpAddr> {
+    let pairs = element.split(';').filter_map(|pair| pair.split_once('='));
+    let mut named = pairs.filter(|(name, _)| name.trim().eq_ignore_ascii_case("for"));
+    let (value, again) = (named.next()?.1.trim(), named.next());
+    let value = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value);
+    if again.is_some() { None } else { plain_address(value) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
+
+    use super::*;
+
+    fn check(connection: &str, headers: &[(&'static str, &str)], expected: &str) {
+        let proxies = ["10.0.0.0/8", "2001:db8:ffff::/48"].map(|text| text.parse().unwrap());
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(*name, value.parse().unwrap());
+        }
+        let client = client_address(&proxies, connection.parse().unwrap(), &map);
+        assert_eq!(client, expected.parse::<IpAddr>().unwrap(), "{connection} {headers:?}");
+    }
+
+    #[test]
+    fn only_a_trusted_proxy_names_the_client() {
+        // spec: W12d
+        const XFF: &str = "x-forwarded-for";
+        for connection in ["203.0.113.1", "::ffff:203.0.113.1"] {
+            check(connection, &[(XFF, "198.51.100.7")], "203.0.113.1");
+            check(connection, &[("forwarded", "for=198.51.100.7")], "203.0.113.1");
+        }
+        for (headers, expected) in [
+            (vec![], "10.0.0.1"),
+            (vec![(XFF, "198.51.100.7")], "198.51.100.7"),
+            (vec![(XFF, "198.51.100.7:4711")], "198.51.100.7"),
+            (vec![(XFF, "2001:db8::7")], "2001:db8::7"),
+            (vec![(XFF, "[2001:db8::7]:4711")], "2001:db8::7"),
+            (vec![(XFF, "::ffff:198.51.100.7")], "198.51.100.7"),
+            // A client has written the first address.
+            (vec![(XFF, "192.0.2.1, 198.51.100.7")], "198.51.100.7"),
+            (vec![(XFF, "192.0.2.1"), (XFF, "198.51.100.7")], "198.51.100.7"),
+            (vec![(XFF, "10.9.9.9, 198.51.100.7,10.0.0.2")], "198.51.100.7"),
+            // A second trusted proxy, and a client inside the trusted networks.
+            (vec![(XFF, "198.51.100.7, 10.0.0.2 , 10.0.0.3")], "198.51.100.7"),
+            (vec![(XFF, "10.0.0.2, 10.0.0.3")], "10.0.0.2"),
+            // What is not an address hides the entries before it.
+            (vec![(XFF, "198.51.100.7, unknown")], "10.0.0.1"),
+            (vec![(XFF, "198.51.100.7, , 10.0.0.3")], "10.0.0.3"),
+            (vec![(XFF, "")], "10.0.0.1"),
+            (vec![("forwarded", "for=198.51.100.7;proto=https")], "198.51.100.7"),
+            (vec![("forwarded", "proto=https; For=\"198.51.100.7:99\"")], "198.51.100.7"),
+            (vec![("forwarded", "for=\"[2001:db8::7]:99\";by=_x")], "2001:db8::7"),
+            (vec![("forwarded", "for=192.0.2.1, for=198.51.100.7, for=10.2.0.1")], "198.51.100.7"),
+            (vec![("forwarded", "for=198.51.100.7, for=_hidden")], "10.0.0.1"),
+            (vec![("forwarded", "for=192.0.2.1;for=198.51.100.7")], "10.0.0.1"),
+            (vec![("forwarded", "by=198.51.100.7")], "10.0.0.1"),
+            // Both headers, and a client that wrote the one that its proxy does not check.
+            (vec![(XFF, "198.51.100.7"), ("forwarded", "for=198.51.100.7")], "198.51.100.7"),
+            (vec![(XFF, "198.51.100.7"), ("forwarded", "for=192.0.2.1")], "10.0.0.1"),
+        ] {
+            check("10.0.0.1", &headers, expected);
+        }
+        check("2001:db8:ffff::1", &[(XFF, "198.51.100.7")], "198.51.100.7");
+    }
+}

@@ -1,0 +1,175 @@
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::{Class, Peer, Place, Places};
+use crate::http::connection_limits::Limits;
+
+const LIMITS: Limits = Limits { places: 8, others: 5, admins: 2, per_peer: 3 };
+
+fn peer(number: u8) -> Peer {
+    Peer::new(IpAddr::from([203, 0, 113, number]))
+}
+
+/// The places of a server, and connections that close as soon as they must.
+struct Fixture {
+    places: Arc<Places>,
+    /// The open connections, by the numbers that the test gave them.
+    open: Vec<(u32, Place)>,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        Self { places: Arc::new(Places::new(LIMITS)), open: Vec::new() }
+    }
+
+    /// Opens the connection `number`. Returns the numbers of the connections that close for it.
+    /// Returns `None` if the connection has to wait.
+    fn connect(&mut self, number: u32, of: Option<Peer>) -> Option<Vec<u32>> {
+        let mut closed = Vec::new();
+        // One attempt closes a connection, the next attempt uses its place.
+        for _ in 0..2 {
+            let place = self.places.try_admit(of);
+            let gone = |place: &Place| place.closes.is_cancelled();
+            closed.extend(self.open.iter().filter(|(_, one)| gone(one)).map(|(number, _)| *number));
+            self.open.retain(|(_, place)| !gone(place));
+            if let Some(place) = place {
+                self.open.push((number, place));
+                return Some(closed);
+            }
+        }
+        assert!(closed.is_empty(), "{closed:?} were closed for nothing");
+        None
+    }
+
+    fn place(&self, number: u32) -> &Place {
+        &self.open.iter().find(|(open, _)| *open == number).unwrap().1
+    }
+
+    /// Sends the head of a request on the connection `number`. Returns whether it is accepted.
+    fn begin(&self, number: u32, class: Class, of: Peer) -> bool {
+        self.place(number).begin(class, of)
+    }
+}
+
+#[test]
+fn one_client_has_few_places_without_a_head_and_its_slowest_gives_way() {
+    // spec: W12a, W12b
+    let mut all = Fixture::new();
+    for number in 0..3 {
+        assert_eq!(all.connect(number, Some(peer(1))), Some(vec![]));
+    }
+    // A neighbour in the same IPv6 network is the same client, one in another network is not.
+    let v6 = |text: &str| Some(Peer::new(text.parse().unwrap()));
+    assert_eq!(v6("2001:db8::1"), v6("2001:db8:0:0:ffff::1"));
+    assert_ne!(v6("2001:db8::1"), v6("2001:db8:0:1::1"));
+    assert_eq!(v6("::ffff:203.0.113.1"), Some(peer(1)));
+    assert_eq!(all.connect(3, Some(peer(1))), Some(vec![0]));
+    assert_eq!(all.connect(4, v6("::ffff:203.0.113.1")), Some(vec![1]));
+    assert_eq!(all.connect(5, Some(peer(2))), Some(vec![]), "another client is not affected");
+    // A head that arrives makes a connection younger.
+    assert!(all.begin(2, Class::Other, peer(1)));
+    assert_eq!(all.connect(6, Some(peer(1))), Some(vec![3]));
+}
+
+#[test]
+fn the_slowest_of_all_connections_gives_way_if_the_places_are_used_up() {
+    // spec: W12b
+    let mut all = Fixture::new();
+    for number in 0..8 {
+        assert_eq!(all.connect(number, None), Some(vec![]), "a trusted proxy has no limit");
+    }
+    assert!(all.begin(0, Class::Other, peer(1)));
+    assert!(all.begin(1, Class::Delivery, peer(1)));
+    assert!(all.begin(2, Class::Delivery, peer(1)));
+    all.place(2).body_arrived();
+    // First those without a head, the oldest first; then those without a body.
+    for (number, expected) in (8..13).zip(3..8) {
+        assert_eq!(all.connect(number, Some(peer(2 + number as u8))), Some(vec![expected]));
+    }
+    for number in 8..13 {
+        assert!(all.begin(number, Class::Delivery, peer(2)));
+        all.place(number).body_arrived();
+    }
+    assert_eq!(all.connect(13, None), Some(vec![0]), "the oldest without a body");
+    assert!(all.begin(13, Class::Other, peer(9)));
+    all.place(13).body_arrived();
+    assert_eq!(all.connect(14, None), Some(vec![1]));
+    assert!(all.begin(14, Class::Delivery, peer(9)));
+    all.place(14).body_arrived();
+    assert_eq!(all.connect(15, None), Some(vec![13]), "a slow reader before a new client waits");
+    assert!(all.begin(15, Class::Delivery, peer(9)));
+    all.place(15).body_arrived();
+    // A delivery that has arrived is never closed.
+    assert_eq!(all.connect(16, None), None);
+    all.place(15).end();
+    assert_eq!(all.connect(16, None), Some(vec![15]));
+}
+
+#[test]
+fn places_for_deliveries_are_not_for_other_requests() {
+    // spec: W12a
+    let mut all = Fixture::new();
+    for number in 0..8 {
+        all.connect(number, None).unwrap();
+    }
+    for number in 0..5 {
+        assert!(all.begin(number, Class::Other, peer(number as u8)));
+    }
+    assert!(!all.begin(5, Class::Other, peer(100)), "the rest is for deliveries");
+    assert!(all.begin(6, Class::Delivery, peer(100)));
+    assert!(all.begin(7, Class::Delivery, peer(100)));
+
+    let mut all = Fixture::new();
+    for number in 0..4 {
+        all.connect(number, None).unwrap();
+    }
+    for (number, expected) in [(0, true), (1, true), (2, true), (3, false)] {
+        assert_eq!(all.begin(number, Class::Other, peer(1)), expected, "one client, {number}");
+    }
+    // The end of a request returns its share, also that of a refused one.
+    all.place(0).end();
+    all.place(3).end();
+    assert!(all.begin(3, Class::Other, peer(1)));
+}
+
+#[test]
+fn requests_of_the_admin_have_places_of_their_own() {
+    // spec: W12c
+    let mut all = Fixture::new();
+    for number in 0..8 {
+        all.connect(number, None).unwrap();
+    }
+    assert!(all.begin(0, Class::Admin, peer(1)));
+    assert!(all.begin(1, Class::Admin, peer(1)));
+    // Their former places are free, and they do not give way.
+    assert_eq!(all.connect(8, None), Some(vec![]));
+    assert_eq!(all.connect(9, None), Some(vec![]));
+    for (number, expected) in (10..15).zip(2..7) {
+        assert_eq!(all.connect(number, None), Some(vec![expected]));
+    }
+    all.place(0).end();
+    assert!(
+        all.begin(7, Class::Admin, peer(1)),
+        "the budget is used up, and shared places are free"
+    );
+    assert!(all.begin(8, Class::Other, peer(1)));
+    assert!(all.begin(9, Class::Other, peer(1)));
+    assert!(!all.begin(10, Class::Admin, peer(1)), "counted like any other request of the client");
+}
+
+#[tokio::test]
+async fn a_waiting_connection_gets_the_first_free_place() {
+    // spec: W12b
+    let mut all = Fixture::new();
+    for number in 0..8 {
+        all.connect(number, None).unwrap();
+        all.begin(number, Class::Delivery, peer(1));
+        all.place(number).body_arrived();
+    }
+    let mut waiting = Box::pin(all.places.admit(None));
+    assert!(futures_util::poll!(waiting.as_mut()).is_pending());
+    drop(all.open.pop());
+    waiting.await;
+}
