@@ -24,6 +24,7 @@ mod diff_index;
 mod failure;
 mod inspect;
 mod mirror;
+mod proxy_secrets;
 mod push;
 mod symlink;
 mod version;

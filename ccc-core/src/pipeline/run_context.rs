@@ -25,7 +25,7 @@ pub(super) struct RunContext {
     pub(super) id: RunId,
     pub(super) event: IssueEvent,
     pub(super) accepted_at: Timestamp,
-    pub(super) redactor: Redactor,
+    pub(super) redactor: Arc<Redactor>,
     pub(super) parts: Arc<Parts>,
     /// The writer to the run store; `None` for a run that is in no run store.
     journal: Option<Journal>,
@@ -69,7 +69,10 @@ impl RunContext {
         let comment = CommentData::from(&progress);
         let state = Mutex::new(State { stage: progress.stage(), progress, comment });
         let tokens = RunTokens::new(Arc::clone(&parts.host));
-        let redactor = Redactor::default();
+        let redactor = Arc::new(Redactor::default());
+        for secret in parts.git.secrets() {
+            redactor.add(&secret);
+        }
         Self { id, event, accepted_at, redactor, parts, journal, tokens, state }
     }
 
@@ -79,6 +82,15 @@ impl RunContext {
 
     pub(super) fn repo(&self) -> &RepoRef {
         &self.event.repo
+    }
+
+    /// Returns the event without secrets in its title. Commits and pull requests contain the title.
+    /// The title is cleaned before it is shortened or escaped, because a part of a secret can be too
+    /// short to be found (spec: X10a).
+    pub(super) fn event_without_secrets(&self) -> IssueEvent {
+        let mut event = self.event.clone();
+        event.issue.title = self.redactor.clean(&event.issue.title);
+        event
     }
 
     /// Returns the current stage of the run.

@@ -526,7 +526,7 @@ const LIVE: &str = "live-secret-0123456789";
 
 #[tokio::test]
 async fn no_live_secret_leaves() {
-    // spec: X10a
+    // spec: X10a, X10c
     let redactor = Redactor::default();
     redactor.add(&Secret::from(LIVE));
     redactor.add(&Secret::new([0xff, 0, 1, 2, 3, 4, 5, 6, 7, 0xfe]));
@@ -546,7 +546,15 @@ async fn no_live_secret_leaves() {
         ("echo x >> leaked", Refused(why, &["leaked"])),
         ("rm leaked", Changes(&[('D', "leaked")])),
         ("mkdir ignored; echo live-secret-0123456789 > ignored/x", Nothing),
-        ("echo live-secret-012345678 > f", Changes(&[('A', "f")])),
+        ("echo live-secret-012345678 > f", Refused(why, &["f"])),
+        ("echo live-secret-01234 > f", Changes(&[('A', "f")])),
+        // In base64, and split by other characters.
+        ("echo live-secret-0123456789 | base64 > f", Refused(why, &["f"])),
+        ("echo live-secret-0123456789 | tr -d - | fold -w 4 > f", Refused(why, &["f"])),
+        (
+            "mkdir -p live/secret-0123/45; echo x > live/secret-0123/45/6789",
+            Refused(why, &["[REDACTED]"]),
+        ),
         ("(printf %0900000d 0; echo live-secret-0123456789) > f", Refused(why, &["f"])),
     ];
     let leaked = format!("{LIVE}\n");

@@ -5,4 +5,5 @@ mod endings;
 mod faults;
 pub(crate) mod fixture;
 mod interrupts;
+mod secrets;
 mod setup;
