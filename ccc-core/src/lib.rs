@@ -21,7 +21,6 @@ mod remedy;
 pub mod run;
 pub mod run_store;
 mod secret;
-pub mod secret_scan;
 mod setters;
 pub mod stage;
 pub mod untrusted_text;
@@ -35,6 +34,8 @@ pub mod git;
 pub mod pipeline;
 #[cfg(feature = "git")]
 pub mod remove_tree;
+#[cfg(feature = "git")]
+pub mod secret_scan;
 #[cfg(feature = "testing")]
 pub mod testing;
 

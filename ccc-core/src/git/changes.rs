@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ObjectId;
 use crate::observe::Redactor;
-use crate::secret_scan::SecretPatterns;
+use crate::secret_scan::find;
 
 /// The kind of change to a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -68,13 +68,15 @@ impl Refusal {
                 // Redact before splitting and escaping, because a split or escaped secret is not
                 // found.
                 let text = redactor.clean(&String::from_utf8_lossy(path.as_ref()));
-                let parts: Vec<&str> = text
+                let is_secret = |text: &str| !find(text.as_bytes()).is_empty();
+                let mut parts: Vec<&str> = text
                     .split('/')
-                    .map(|part| match SecretPatterns::adds(b"", part.as_bytes()) {
-                        true => "[REDACTED]",
-                        false => part,
-                    })
+                    .map(|part| if is_secret(part) { "[REDACTED]" } else { part })
                     .collect();
+                // The parts of a path can form a secret together.
+                if is_secret(&parts.join("/")) || is_secret(&parts.concat()) {
+                    parts = vec!["[REDACTED]"];
+                }
                 crate::untrusted_text::one_line(&parts.join("/").escape_default().to_string(), 200)
             })
             .collect();

@@ -1,15 +1,12 @@
 //! Collection of an agent's changes, and the checks before publication (spec: X6, X7, X10).
 
-use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
 
 use super::diff_index::{NO_OBJECT, Record, malformed};
 use super::inspect::{Finding, inspect};
-use super::symlink::escapes;
 use super::{ChangeSet, HostGit, Refusal};
 use crate::observe::Redactor;
 use crate::policy::TrustPolicy;
-use crate::secret_scan::SecretPatterns;
 use crate::{Error, ErrorKind, ObjectId, Result, RunId};
 
 /// Maximum number of files and directories in a workspace.
@@ -30,7 +27,9 @@ impl HostGit {
     /// Reads the changes in the workspace of `run` since the commit `base`, and checks whether they
     /// may be published. For example, refuses changes that
     /// - exceed the limits of `policy`, or affect files that `policy` protects,
-    /// - contain a secret that `redactor` knows, or data that looks like a secret, or
+    /// - contain a secret that `redactor` knows, or data that looks like a secret and that `base`
+    ///   does not contain,
+    /// - contain an archive that cannot be searched for secrets because of its size or depth, or
     /// - contain nested repositories, special files, or symlinks that leave the repository.
     ///
     /// The caller must first end all programs of the run. This method deletes the disposable `.git`
@@ -76,7 +75,9 @@ impl HostGit {
         if let Some(reason) = too_large(sizes.iter().copied(), policy) {
             return Ok(Collected::Refused(Refusal::new(reason, paths_of(&records), redactor)));
         }
-        if let Some(refusal) = self.check_contents(run, &records, redactor).await? {
+        if let Some(refusal) =
+            self.check_contents(run, base, &records, &sizes, policy, redactor).await?
+        {
             return Ok(Collected::Refused(refusal));
         }
         let tree =
@@ -121,22 +122,9 @@ impl HostGit {
     }
 
     async fn sizes(&self, run: RunId, records: &[Record]) -> Result<Vec<u64>> {
-        let wanted: Vec<&Record> = records.iter().filter(|r| r.new_object != NO_OBJECT).collect();
-        let list: String = wanted.iter().map(|r| format!("{}\n", r.new_object)).collect();
-        let printed = self
-            .git("cat-file")
-            .dir(&self.paths(run).git_dir)
-            .args(["--batch-check=%(objectname) %(objectsize)"])
-            .stdin(list)
-            .run()
-            .await?;
-        let sizes: HashMap<String, u64> = String::from_utf8_lossy(&printed)
-            .lines()
-            .filter_map(|line| {
-                let (object, size) = line.split_once(' ')?;
-                Some((object.to_owned(), size.parse().ok()?))
-            })
-            .collect();
+        let wanted: Vec<&str> =
+            records.iter().map(|r| &*r.new_object).filter(|object| *object != NO_OBJECT).collect();
+        let sizes = self.object_sizes(run, &wanted).await?;
         records
             .iter()
             .map(|r| match sizes.get(&r.new_object) {
@@ -145,62 +133,6 @@ impl HostGit {
                 None => Err(malformed()),
             })
             .collect()
-    }
-
-    /// Checks the new contents of the files in `records`. Returns a refusal if a file or a path
-    /// contains a secret, or if a symlink points outside the repository or into a `.git` directory.
-    async fn check_contents(
-        &self,
-        run: RunId,
-        records: &[Record],
-        redactor: &Redactor,
-    ) -> Result<Option<Refusal>> {
-        let (mut escaping, mut leaking) = (Vec::new(), Vec::new());
-        for record in records {
-            let gone = record.new_object == NO_OBJECT;
-            let odd = !gone && SecretPatterns::adds(b"", &record.path);
-            if odd || redactor.finds_in(&record.path) {
-                leaking.push(&record.path);
-            }
-            if gone {
-                continue;
-            }
-            let new = self.blob(run, &record.new_object).await?;
-            if record.new_mode == "120000" && escapes(&record.path, &new) {
-                escaping.push(&record.path);
-            }
-            // The agent did not add a secret that was already in the old contents.
-            let old = match record.old_object.as_str() {
-                NO_OBJECT => Vec::new(),
-                // No text in the new contents looks like a secret, so the old ones are not needed.
-                _ if !SecretPatterns::adds(b"", &new) => Vec::new(),
-                // The old object is the commit of a submodule, which is not in this repository.
-                _ if record.old_mode == "160000" => Vec::new(),
-                object => self.blob(run, object).await?,
-            };
-            if redactor.finds_in(&new) || SecretPatterns::adds(&old, &new) {
-                leaking.push(&record.path);
-            }
-        }
-        Ok(if !leaking.is_empty() {
-            Some(Refusal::new(
-                "the agent's changes contain data that looks like a secret",
-                leaking,
-                redactor,
-            ))
-        } else if !escaping.is_empty() {
-            Some(Refusal::new(
-                "the agent's changes contain symlinks that point outside the repository or into .git",
-                escaping,
-                redactor,
-            ))
-        } else {
-            None
-        })
-    }
-
-    async fn blob(&self, run: RunId, object: &str) -> Result<Vec<u8>> {
-        self.git("cat-file").dir(&self.paths(run).git_dir).args(["blob", object]).run().await
     }
 }
 

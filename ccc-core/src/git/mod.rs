@@ -15,11 +15,14 @@
 //! ```
 
 mod add;
+mod blobs;
+mod cancellable;
 mod changes;
 mod collect;
 mod command;
 mod commit;
 mod commit_message;
+mod contents;
 mod diff_index;
 mod failure;
 mod inspect;

@@ -562,25 +562,35 @@ async fn no_live_secret_leaves() {
     check(&entries, cases, &TrustPolicy::default(), &redactor).await;
 }
 
+/// Random characters, for tokens that are no placeholders.
+const RANDOM: &str = "q7Zt0LmV2xKd9RwYb4NcJ6hGfS1eUpA8iTo3Xy5D";
+
+/// Returns a private key whose contents are `body`, repeated.
+fn key(body: &str) -> String {
+    format!("-----BEGIN {0}-----\n{body}\n{body}\n-----END {0}-----\n", "EC PRIVATE KEY")
+}
+
 #[tokio::test]
 async fn nothing_with_a_token_s_shape_leaves() {
     // spec: X10b
-    let token = format!("gh{}_{}", 'p', "a1B2".repeat(9));
-    let key = format!("-----BEGIN {}-----\nMIIabc\n-----END", "EC PRIVATE KEY");
+    let token = format!("gh{}_{RANDOM}", 'p');
     let old = format!("{token}\n");
-    let other = format!("gh{}_{}", 's', "c3D4".repeat(9));
+    let other = format!("gh{}_{}", 's', RANDOM.chars().rev().collect::<String>());
     let entries = [TREE, &[("100644", "old", old.as_bytes())]].concat();
     // Path, content, and whether the change is accepted.
     let cases: &[(&str, String, bool)] = &[
         ("f", format!("x = \"{token}\""), false),
         ("f.bin", format!("\0\0{token}\0"), false),
-        ("f", key.clone(), false),
-        ("README.md", format!("hello\n{key}\n"), false),
-        ("f", format!("github_{}_{}", "pat", "x".repeat(40)), false),
-        ("f", format!("sk-{}-api03-{}", "ant", "x".repeat(40)), false),
+        ("f", key(RANDOM), false),
+        ("README.md", format!("hello\n{}\n", key(RANDOM)), false),
+        ("f", format!("github_{}_{RANDOM}", "pat"), false),
+        ("f", format!("sk-{}-api03-{RANDOM}", "ant"), false),
         (&token, "x".to_owned(), false),
+        (&format!("a/{}/{}", &token[..20], &token[20..]), "x".to_owned(), false),
+        ("f", format!("github_{}_{}", "pat", "x".repeat(40)), true),
         ("f", "ghp_ is how they begin".to_owned(), true),
         ("f", "-----BEGIN PUBLIC KEY-----".to_owned(), true),
+        ("f", "-----BEGIN EC PRIVATE KEY-----".to_owned(), true),
         ("old", format!("{old}more\n"), true),
         ("old", format!("{old}{other}\n"), false),
         ("old", other, false),
@@ -593,11 +603,85 @@ async fn nothing_with_a_token_s_shape_leaves() {
             Collected::Changes(_) => assert!(may_leave, "{path}: {content}"),
             Collected::Refused(refusal) => {
                 assert!(!may_leave && refusal.paths.len() == 1, "{path}: {refusal:?}");
-                assert!(!refusal.reason.contains("gh"), "{refusal:?}");
+                assert!(!format!("{refusal:?}").contains(&RANDOM[..8]), "{refusal:?}");
             }
             Collected::Nothing => panic!("{path}: {content}"),
         }
     }
+}
+
+#[tokio::test]
+async fn a_secret_of_the_base_is_not_new() {
+    // spec: X10b
+    let (old, new) = (key(RANDOM), key(&RANDOM.to_lowercase()));
+    let name = format!("names/gh{}_{RANDOM}", 'o');
+    let entries =
+        [TREE, &[("100644", "test.pem", old.as_bytes()), ("100644", &*name, b"x")]].concat();
+    let copy = format!("cp test.pem copy.pem; echo '{new}' > new.pem");
+    let cases: Vec<(&str, Vec<&str>)> = vec![
+        ("git mv test.pem moved.pem", vec![]),
+        ("git mv test.pem moved.pem; echo '# moved' >> moved.pem", vec![]),
+        ("base64 -w0 test.pem > moved.txt; rm test.pem", vec![]),
+        ("cp test.pem copy.pem", vec![]),
+        ("mkdir keys; cp test.pem keys/a; ln -s keys/a b", vec![]),
+        ("echo '# more' >> test.pem", vec![]),
+        ("git mv names more", vec![]),
+        // A new secret is refused although another one moves.
+        (&copy, vec!["new.pem"]),
+        // The base holds the old key, and the file has a new one.
+        (
+            "tr A-Z a-z < test.pem | sed 's/begin ec private key/BEGIN EC PRIVATE KEY/' > moved.pem; rm test.pem",
+            vec!["moved.pem"],
+        ),
+    ];
+    let world = World::new(&entries);
+    for (n, (act, expected)) in (1..).zip(cases) {
+        let at = world.checkout(run(n)).await.unwrap();
+        shell(&at.path, act);
+        let paths = match world.collect(run(n), &at.base).await.unwrap() {
+            Collected::Refused(refusal) => refusal.paths,
+            Collected::Changes(_) => Vec::new(),
+            Collected::Nothing => panic!("{act}"),
+        };
+        assert_eq!(paths, expected, "{act}");
+    }
+}
+
+#[tokio::test]
+async fn an_archive_that_cannot_be_checked_is_refused() {
+    // spec: X16a
+    let entries =
+        [TREE, &[("100644", "tool", b"#!/bin/sh\nhead -c 34000000 /dev/zero | gzip\n")]].concat();
+    check_default(
+        &entries,
+        &[
+            ("sh tool > bomb.gz", Refused("archive that cannot be searched", &["bomb.gz"])),
+            (
+                "echo x | gzip | gzip | gzip > deep.gz",
+                Refused("archive that cannot be searched", &["deep.gz"]),
+            ),
+            ("echo x | gzip | gzip > nested.gz", Changes(&[('A', "nested.gz")])),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_secret_that_is_split_between_files_does_not_leave() {
+    // spec: X10c
+    let redactor = Redactor::default();
+    redactor
+        .add(&Secret::from("run-9b41e6d02c7f8a5593e10b6d47fca82e66d905b3f1782ca4e0395d1bb87c6f20"));
+    let why = "looks like a secret";
+    let cases: &[Case] = &[
+        ("echo run-9b41e6d02c7f8a5593 > a", Changes(&[('A', "a")])),
+        ("echo run-9b41e6d02c7f8a5593 > a; echo e10b6d47fca82e66d905b3f > b", Refused(why, &["b"])),
+        (
+            "echo run-9b41e6d02c7f8a5593 > a; echo x > e10b6d47fca82e66d905b3f",
+            Refused(why, &["[REDACTED]"]),
+        ),
+    ];
+    check(TREE, cases, &TrustPolicy::default(), &redactor).await;
 }
 
 #[tokio::test]

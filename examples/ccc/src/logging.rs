@@ -32,3 +32,20 @@ impl<W: Write> Write for WithoutSecrets<W> {
         self.0.flush()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_logged_token_is_replaced() {
+        // spec: S6c
+        let token = format!("ghp_{}", "a1B2c3D4e5F6".repeat(3));
+        let mut written = Vec::new();
+        let line = format!("{{\"message\":\"the host said {token}\"}}\n");
+        WithoutSecrets(&mut written).write_all(line.as_bytes()).unwrap();
+        let written = String::from_utf8(written).unwrap();
+        assert!(written.contains("the host said ") && written.ends_with("\n"), "{written}");
+        assert!(!written.contains("a1B2c3"), "{written}");
+    }
+}

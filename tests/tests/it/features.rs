@@ -26,8 +26,8 @@ const ALONE: &[&str] = &["axum", "hyper", "reqwest", "rustls", "bollard", "tar",
 /// The cases, one per line.
 #[rustfmt::skip]
 const CASES: &[Case] = &[
-    Case { what: "-p ccc-core --no-default-features", without: &["rustix"], most: 39 },
-    Case { what: "-p ccc-core", without: &["tempfile", "mockall"], most: 39 },
+    Case { what: "-p ccc-core --no-default-features", without: &["rustix", "aho-corasick", "miniz_oxide"], most: 39 },
+    Case { what: "-p ccc-core", without: &["tempfile", "mockall"], most: 50 },
     Case { what: "-p ccc-core --no-default-features --features git", without: &["tempfile", "mockall"], most: 50 },
     Case { what: "-p ccc-runner --no-default-features", without: ALONE, most: MANY },
     Case { what: "-p ccc-runner --no-default-features --features subprocess", without: ALONE, most: MANY },

@@ -1,5 +1,5 @@
 //! The tests that cross crates and need only git, as one program: the specification, the
-//! architecture, the prose, the pipeline with fakes, and hostile repositories.
+//! architecture, the prose, the pipeline with fakes, hostile repositories, and secrets in changes.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
@@ -12,4 +12,5 @@ mod features;
 mod hostile;
 mod pipeline;
 mod prose;
+mod secrets;
 mod spec;

@@ -2,10 +2,10 @@
 
 use std::ops::ControlFlow;
 
-use super::needles::Needles;
-use super::skeleton::Skeleton;
 use super::Redactor;
+use super::needles::Needles;
 use super::search::MARK;
+use super::skeleton::Skeleton;
 use crate::Secret;
 use crate::agent::AgentEvent;
 use crate::observe::EventKind;

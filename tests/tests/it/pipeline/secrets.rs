@@ -338,3 +338,14 @@ async fn no_text_that_leaves_a_run_contains_a_secret() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn text_in_the_form_of_a_token_is_removed_from_all_texts() {
+    // spec: S6c
+    let token = format!("ghp_{}", "a1B2c3D4e5F6".repeat(3));
+    let mut agent = Leaking::new(&format!("I used {token}.")).with_file("sum.txt", "1 + 1 = 2\n");
+    agent.said = vec![format!("It is {token}.")];
+    let left = left(Scene { title: format!("Fix {token}"), ..Scene::new(agent) }).await;
+    assert!(matches!(left.outcome, Outcome::PullRequest { .. }), "{:?}", left.outcome);
+    assert!(left.text.contains("REDACTED") && !left.text.contains("a1B2c3D4"), "{}", left.text);
+}

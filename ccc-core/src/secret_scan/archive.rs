@@ -1,0 +1,133 @@
+//! Expansion of archives: gzip, zip and zlib.
+
+use miniz_oxide::inflate::TINFLStatus;
+use miniz_oxide::inflate::core::inflate_flags::TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF;
+use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
+
+use super::meter::{Cancelled, MAX_INFLATED, Meter};
+
+const GZIP: &[u8] = b"\x1f\x8b\x08";
+const ZIP: &[u8] = b"PK\x03\x04";
+/// The headers of zlib streams for the usual levels of compression
+/// ([RFC 1950](https://www.rfc-editor.org/rfc/rfc1950)). The header of the level that is `x^` in
+/// ASCII is not searched.
+const ZLIB: &[&[u8]] = &[b"\x78\x01", b"\x78\x9c", b"\x78\xda"];
+const ZIP_HEADER: usize = 30;
+/// Size of the first part of the output of an archive, in bytes.
+const CHUNK: usize = 4 << 10;
+/// Number of bytes that a damaged archive costs in addition. The beginning of each archive takes
+/// time, so the number of damaged ones is limited as well.
+const DAMAGED: usize = 16 << 10;
+
+/// The content of an archive, and the range of the archive.
+pub(super) struct Expanded {
+    pub(super) bytes: Vec<u8>,
+    pub(super) start: usize,
+    pub(super) end: usize,
+}
+
+/// Returns the places at which the compressed data of archives begins, with the places of the
+/// headers, sorted.
+fn starts(bytes: &[u8]) -> impl Iterator<Item = (usize, usize)> + '_ {
+    let gzip = memchr::memmem::find_iter(bytes, GZIP).filter_map(|at| Some((at, gzip(bytes, at)?)));
+    let zip = memchr::memmem::find_iter(bytes, ZIP).filter_map(|at| Some((at, zip(bytes, at)?)));
+    let zlib = ZLIB.iter().flat_map(|header| memchr::memmem::find_iter(bytes, header));
+    zlib.map(|at| (at, at + 2)).chain(gzip).chain(zip)
+}
+
+/// Expands the archives in `bytes`, as far as the limits of `meter` allow. A damaged archive is
+/// expanded up to the damage. Returns nothing if a limit is exceeded.
+///
+/// # Errors
+/// [`Cancelled`] if the scan was cancelled.
+pub(super) fn expand(bytes: &[u8], meter: &mut Meter) -> Result<Vec<Expanded>, Cancelled> {
+    let (mut all, mut covered) = (Vec::new(), 0);
+    let mut starts: Vec<_> = starts(bytes).collect();
+    starts.sort_unstable();
+    meter.add(bytes.len())?;
+    for (start, data) in starts {
+        // Compressed data can contain the bytes of a header by chance.
+        if start < covered {
+            continue;
+        }
+        let (inflated, end) = inflate(bytes, data, meter)?;
+        if !inflated.is_empty() {
+            covered = end;
+            all.push(Expanded { bytes: inflated, start, end });
+        }
+        if meter.incomplete {
+            return Ok(Vec::new());
+        }
+    }
+    Ok(all)
+}
+
+/// Returns the place of the compressed data of the gzip member at `at`
+/// ([RFC 1952](https://www.rfc-editor.org/rfc/rfc1952)).
+fn gzip(bytes: &[u8], at: usize) -> Option<usize> {
+    const MAX_NAME: usize = 1024;
+    let flags = *bytes.get(at + 3)?;
+    if flags & 0xe0 != 0 {
+        return None;
+    }
+    let mut data = at + 10;
+    if flags & 4 != 0 {
+        data += 2 + usize::from(u16::from_le_bytes([*bytes.get(data)?, *bytes.get(data + 1)?]));
+    }
+    // The name and the comment end with a zero byte.
+    for flag in [8, 16] {
+        if flags & flag != 0 {
+            let window = bytes.get(data..)?;
+            data += memchr::memchr(0, &window[..window.len().min(MAX_NAME)])? + 1;
+        }
+    }
+    if flags & 2 != 0 {
+        data += 2;
+    }
+    (data < bytes.len()).then_some(data)
+}
+
+/// Returns the place of the compressed data of the zip entry at `at`. Data that is not compressed
+/// needs no expansion.
+fn zip(bytes: &[u8], at: usize) -> Option<usize> {
+    let header = bytes.get(at..at + ZIP_HEADER)?;
+    let number = |at: usize| usize::from(u16::from_le_bytes([header[at], header[at + 1]]));
+    let (flags, method) = (number(6), number(8));
+    let data = at + ZIP_HEADER + number(26) + number(28);
+    (method == 8 && flags & 1 == 0 && data < bytes.len()).then_some(data)
+}
+
+/// Expands the deflate stream at `at`. Returns the content and the end of the stream.
+fn inflate(bytes: &[u8], at: usize, meter: &mut Meter) -> Result<(Vec<u8>, usize), Cancelled> {
+    let mut state = Box::<DecompressorOxide>::default();
+    let (mut output, mut written, mut read) = (Vec::new(), 0, at);
+    loop {
+        let limit = meter.inflatable().min(MAX_INFLATED);
+        if written >= limit {
+            meter.incomplete = true;
+            break;
+        }
+        output.resize((output.len() * 2).clamp(CHUNK, limit.max(CHUNK)), 0);
+        // The input is limited as well: a stream can be long without output.
+        let is_cut = bytes.len() - read > limit;
+        let input = &bytes[read..bytes.len().min(read + limit)];
+        let flags = TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF;
+        let (status, consumed, produced) =
+            decompress(&mut state, input, &mut output, written, flags);
+        read += consumed;
+        written += produced;
+        meter.inflated(consumed + produced);
+        meter.add(consumed + produced)?;
+        if status == TINFLStatus::HasMoreOutput && consumed + produced > 0 {
+            continue;
+        }
+        if status != TINFLStatus::Done {
+            meter.incomplete |= is_cut;
+            meter.inflated(DAMAGED);
+            meter.add(DAMAGED)?;
+        }
+        break;
+    }
+    output.truncate(written);
+    Ok((output, read))
+}

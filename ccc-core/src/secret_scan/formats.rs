@@ -1,0 +1,147 @@
+//! The table of credentials that begin with a fixed text.
+
+use super::shape::Class::{
+    Alnum, Base32, Base64, Bech32, Digit, Hex, LowerHex, Percent64, Token, Upper, Value, Word,
+};
+use super::shape::Part::{self, Run, Text};
+
+/// The text that may surround a credential of a format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Edge {
+    /// Any text. The start of the format is so rare that it needs no boundary.
+    Any,
+    /// No letter, digit or `_` before the start.
+    Start,
+    /// As `Start`, and no letter, digit, `_`, `-`, `+` or `/` after the end. Only in text that is
+    /// not joined of parts.
+    Whole,
+}
+
+/// A format of credentials that begin with a fixed text.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Format {
+    /// The name that findings show.
+    pub(super) name: &'static str,
+    /// The texts that a credential of the format begins with, in their letter case.
+    pub(super) starts: &'static [&'static str],
+    /// The shape of the text after the start.
+    pub(super) body: &'static [Part],
+    pub(super) edge: Edge,
+    /// The page of the vendor, or the rule of gitleaks, that describes the format.
+    #[allow(dead_code, reason = "a reference for readers and for the test of the table")]
+    pub(super) source: &'static str,
+}
+
+const fn format(
+    name: &'static str,
+    starts: &'static [&'static str],
+    body: &'static [Part],
+    edge: Edge,
+    source: &'static str,
+) -> Format {
+    Format { name, starts, body, edge, source }
+}
+
+const GITHUB: &str = "https://github.blog/engineering/platform-security/behind-githubs-new-authentication-token-formats/";
+const GITLAB: &str = "https://docs.gitlab.com/security/tokens/#token-prefixes";
+const AWS: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-prefixes";
+const SLACK: &str = "https://docs.slack.dev/authentication/tokens/";
+const STRIPE: &str = "https://docs.stripe.com/keys";
+const SHOPIFY: &str =
+    "https://shopify.dev/changelog/length-of-the-shopify-access-token-is-increasing";
+
+/// The formats, one per row.
+#[rustfmt::skip]
+pub(super) const FORMATS: &[Format] = &[
+    format("GitHub token", &["ghp_", "gho_", "ghu_", "ghs_", "ghr_"], &[Run(Alnum, 30, 255)], Edge::Any, GITHUB),
+    format("GitHub fine-grained token", &["github_pat_"], &[Run(Word, 30, 255)], Edge::Any, GITHUB),
+    format("GitLab token", &["glpat-", "gldt-", "glrt-", "glcbt-", "glptt-", "glft-", "glimt-", "glagent-", "gloas-", "glsoat-", "glffct-", "glwt-"], &[Run(Token, 20, 300)], Edge::Any, GITLAB),
+    format("GitLab runner token", &["GR1348941"], &[Run(Token, 20, 60)], Edge::Any, GITLAB),
+    format("AWS access key", &["AKIA", "ASIA", "ABIA", "ACCA"], &[Run(Base32, 16, 16)], Edge::Start, AWS),
+    format("AWS Bedrock key", &["ABSK"], &[Run(Base64, 109, 269)], Edge::Start, "gitleaks: aws-amazon-bedrock-api-key-long-lived"),
+    format("Google API key", &["AIza"], &[Run(Token, 35, 35)], Edge::Start, "gitleaks: gcp-api-key"),
+    format("Google OAuth client secret", &["GOCSPX-"], &[Run(Token, 28, 28)], Edge::Any, "https://developers.google.com/identity/protocols/oauth2"),
+    format("Google OAuth token", &["ya29."], &[Run(Token, 40, 512)], Edge::Start, "https://developers.google.com/identity/protocols/oauth2"),
+    format("Google OAuth refresh token", &["1//0"], &[Run(Token, 40, 255)], Edge::Whole, "https://developers.google.com/identity/protocols/oauth2"),
+    format("Azure shared access signature", &["sig="], &[Run(Percent64, 43, 120)], Edge::Start, "https://learn.microsoft.com/en-us/rest/api/storageservices/create-service-sas"),
+    format("Stripe key", &["sk_live_", "rk_live_", "sk_prod_", "rk_prod_"], &[Run(Alnum, 16, 255)], Edge::Any, STRIPE),
+    format("Stripe webhook secret", &["whsec_"], &[Run(Base64, 24, 128)], Edge::Any, "https://docs.stripe.com/webhooks"),
+    format("npm token", &["npm_"], &[Run(Alnum, 36, 64)], Edge::Any, "https://docs.npmjs.com/about-access-tokens"),
+    format("PyPI token", &["pypi-AgE"], &[Run(Token, 50, 512)], Edge::Any, "https://pypi.org/help/#apitoken"),
+    format("RubyGems token", &["rubygems_"], &[Run(LowerHex, 48, 48)], Edge::Any, "https://guides.rubygems.org/api-key-scopes/"),
+    format("crates.io token", &["cio"], &[Run(Alnum, 32, 32)], Edge::Whole, "https://github.com/rust-lang/crates.io (crates/crates_io_database, PlainToken)"),
+    format("Docker Hub token", &["dckr_pat_", "dckr_oat_"], &[Run(Token, 24, 64)], Edge::Any, "https://docs.docker.com/security/access-tokens/"),
+    format("Hugging Face token", &["hf_", "api_org_"], &[Run(Alnum, 30, 64)], Edge::Start, "https://huggingface.co/docs/hub/security-tokens"),
+    format("OpenAI key", &["sk-proj-", "sk-svcacct-", "sk-admin-", "sk-None-"], &[Run(Token, 32, 255)], Edge::Any, "gitleaks: openai-api-key"),
+    format("API key", &["sk-"], &[Run(Alnum, 32, 64)], Edge::Start, "gitleaks: openai-api-key; also DeepSeek, Moonshot"),
+    format("OpenRouter key", &["sk-or-v1-"], &[Run(LowerHex, 64, 64)], Edge::Any, "https://openrouter.ai/docs/api-reference/authentication"),
+    format("Anthropic key", &["sk-ant-"], &[Run(Token, 24, 255)], Edge::Any, "gitleaks: anthropic-api-key"),
+    format("SendGrid key", &["SG."], &[Run(Token, 22, 22), Text("."), Run(Token, 43, 43)], Edge::Start, "gitleaks: sendgrid-api-token"),
+    format("Slack token", &["xoxb-", "xoxp-", "xoxa-", "xoxr-", "xoxs-", "xoxo-", "xoxc-", "xoxe-"], &[Run(Token, 20, 255)], Edge::Any, SLACK),
+    format("Slack cookie", &["xoxd-"], &[Run(Value, 60, 512)], Edge::Any, "detect-secrets: SlackDetector"),
+    format("Slack configuration token", &["xoxe.xoxp-", "xoxe.xoxb-"], &[Run(Token, 60, 255)], Edge::Any, SLACK),
+    format("Slack app token", &["xapp-"], &[Run(Digit, 1, 2), Text("-"), Run(Upper, 8, 16), Text("-"), Run(Digit, 8, 16), Text("-"), Run(Alnum, 32, 128)], Edge::Any, SLACK),
+    format("Slack webhook", &["hooks.slack.com/services/", "hooks.slack.com/workflows/", "hooks.slack.com/triggers/"], &[Run(Base64, 40, 128)], Edge::Any, "https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks/"),
+    format("Discord webhook", &["discord.com/api/webhooks/", "discordapp.com/api/webhooks/"], &[Run(Digit, 17, 20), Text("/"), Run(Token, 60, 80)], Edge::Any, "https://docs.discord.com/developers/resources/webhook"),
+    format("Twilio key", &["SK"], &[Run(LowerHex, 32, 32)], Edge::Whole, "https://www.twilio.com/docs/iam/api-keys"),
+    format("Mailgun key", &["key-"], &[Run(LowerHex, 32, 32)], Edge::Whole, "gitleaks: mailgun-private-api-token"),
+    format("DigitalOcean token", &["dop_v1_", "doo_v1_", "dor_v1_"], &[Run(LowerHex, 64, 64)], Edge::Any, "https://docs.digitalocean.com/reference/api/create-personal-access-token/"),
+    format("Heroku key", &["HRKU-"], &[Run(Token, 36, 80)], Edge::Any, "gitleaks: heroku-api-key-v2"),
+    format("Shopify token", &["shpat_", "shpca_", "shppa_", "shpss_"], &[Run(Hex, 32, 64)], Edge::Any, SHOPIFY),
+    format("Square token", &["sq0atp-", "sq0csp-"], &[Run(Token, 22, 64)], Edge::Any, "gitleaks: square-access-token"),
+    format("Square access token", &["EAAA"], &[Run(Token, 60, 60)], Edge::Whole, "gitleaks: square-access-token"),
+    format("Databricks token", &["dapi"], &[Run(LowerHex, 32, 32)], Edge::Start, "gitleaks: databricks-api-token"),
+    format("Vault token", &["hvs.", "hvb.", "hvr."], &[Run(Token, 24, 300)], Edge::Start, "https://developer.hashicorp.com/vault/docs/concepts/tokens"),
+    format("Terraform Cloud token", &[".atlasv1."], &[Run(Token, 60, 70)], Edge::Any, "gitleaks: hashicorp-tf-api-token"),
+    format("Atlassian token", &["ATATT3", "ATCTT3"], &[Run(Token, 60, 255)], Edge::Any, "https://support.atlassian.com/atlassian-account/docs/manage-api-tokens-for-your-atlassian-account/"),
+    format("Bitbucket app password", &["ATBB"], &[Run(Alnum, 28, 40)], Edge::Start, "https://support.atlassian.com/bitbucket-cloud/docs/app-passwords/"),
+    format("Linear key", &["lin_api_", "lin_oauth_"], &[Run(Alnum, 32, 80)], Edge::Any, "gitleaks: linear-api-key"),
+    format("age secret key", &["AGE-SECRET-KEY-1"], &[Run(Bech32, 58, 58)], Edge::Any, "https://age-encryption.org/v1"),
+    format("Cloudflare origin key", &["v1.0-"], &[Run(LowerHex, 24, 24), Text("-"), Run(LowerHex, 146, 146)], Edge::Start, "gitleaks: cloudflare-origin-ca-key"),
+    format("Grafana token", &["glsa_"], &[Run(Alnum, 32, 32), Text("_"), Run(Hex, 8, 8)], Edge::Any, "gitleaks: grafana-service-account-token"),
+    format("Grafana Cloud token", &["glc_"], &[Run(Base64, 32, 400)], Edge::Start, "gitleaks: grafana-cloud-api-token"),
+    format("Notion token", &["ntn_"], &[Run(Digit, 11, 11), Run(Alnum, 35, 35)], Edge::Start, "gitleaks: notion-api-token"),
+    format("Postman key", &["PMAK-"], &[Run(LowerHex, 24, 24), Text("-"), Run(LowerHex, 34, 34)], Edge::Any, "gitleaks: postman-api-token"),
+    format("Pulumi token", &["pul-"], &[Run(LowerHex, 40, 40)], Edge::Start, "gitleaks: pulumi-api-token"),
+    format("Prefect token", &["pnu_", "pnb_"], &[Run(Alnum, 36, 36)], Edge::Start, "gitleaks: prefect-api-token"),
+    format("PlanetScale token", &["pscale_tkn_", "pscale_oauth_", "pscale_pw_"], &[Run(Token, 32, 64)], Edge::Any, "https://planetscale.com/docs/concepts/service-tokens"),
+    format("Doppler token", &["dp.pt.", "dp.st.", "dp.ct.", "dp.sa.", "dp.scim.", "dp.audit."], &[Run(Value, 40, 64)], Edge::Start, "https://docs.doppler.com/reference/auth-token-formats"),
+    format("Dynatrace token", &["dt0c01.", "dt0s01.", "dt0s16."], &[Run(Upper, 24, 24), Text("."), Run(Upper, 64, 64)], Edge::Any, "gitleaks: dynatrace-api-token"),
+    format("Sentry token", &["sntryu_"], &[Run(LowerHex, 64, 64)], Edge::Any, "gitleaks: sentry-user-token"),
+    format("Sentry organization token", &["sntrys_eyJ"], &[Run(Base64, 40, 400)], Edge::Any, "gitleaks: sentry-org-token"),
+    format("Supabase key", &["sbp_", "sb_secret_"], &[Run(Token, 31, 64)], Edge::Start, "https://supabase.com/docs/guides/api/api-keys"),
+    format("New Relic key", &["NRAK-", "NRII-", "NRRA-"], &[Run(Token, 27, 48)], Edge::Any, "gitleaks: new-relic-user-api-key"),
+    format("Fly.io token", &["fo1_", "fm1a_", "fm1r_", "fm2_"], &[Run(Value, 43, 512)], Edge::Start, "gitleaks: flyio-access-token"),
+    format("Groq key", &["gsk_"], &[Run(Alnum, 48, 64)], Edge::Start, "https://console.groq.com/docs/quickstart"),
+    format("Perplexity key", &["pplx-"], &[Run(Alnum, 40, 64)], Edge::Any, "gitleaks: perplexity-api-key"),
+    format("xAI key", &["xai-"], &[Run(Alnum, 60, 96)], Edge::Start, "https://docs.x.ai/docs/tutorial"),
+    format("Replicate token", &["r8_"], &[Run(Alnum, 37, 40)], Edge::Start, "https://replicate.com/docs/topics/security/api-tokens"),
+    format("Brevo key", &["xkeysib-", "xsmtpsib-"], &[Run(LowerHex, 64, 64), Text("-"), Run(Alnum, 16, 16)], Edge::Any, "gitleaks: sendinblue-api-token"),
+    format("Airtable token", &["pat"], &[Run(Alnum, 14, 14), Text("."), Run(LowerHex, 64, 64)], Edge::Start, "gitleaks: airtable-personnal-access-token"),
+    format("1Password service token", &["ops_eyJ"], &[Run(Base64, 250, 512)], Edge::Any, "gitleaks: 1password-service-account-token"),
+    format("Alibaba access key", &["LTAI"], &[Run(Alnum, 20, 20)], Edge::Whole, "gitleaks: alibaba-access-key-id"),
+    format("Artifactory key", &["AKCp"], &[Run(Alnum, 69, 69)], Edge::Start, "gitleaks: artifactory-api-key"),
+    format("Facebook token", &["EAAM", "EAAC"], &[Run(Alnum, 100, 255)], Edge::Whole, "gitleaks: facebook-page-access-token"),
+    format("Dropbox token", &["sl."], &[Run(Token, 130, 512)], Edge::Start, "gitleaks: dropbox-short-lived-api-token"),
+    format("Netlify token", &["nfp_", "nfc_", "nfo_"], &[Run(Alnum, 36, 44)], Edge::Start, "https://docs.netlify.com/api/get-started/"),
+    format("Render key", &["rnd_"], &[Run(Alnum, 28, 40)], Edge::Start, "https://render.com/docs/api"),
+    format("Tailscale key", &["tskey-"], &[Run(Token, 24, 80)], Edge::Any, "https://tailscale.com/kb/1277/key-prefixes"),
+    format("NuGet key", &["oy2"], &[Run(Alnum, 43, 43)], Edge::Whole, "https://learn.microsoft.com/en-us/nuget/nuget-org/scoped-api-keys"),
+    format("Duffel token", &["duffel_live_"], &[Run(Token, 43, 43)], Edge::Any, "gitleaks: duffel-api-token"),
+    format("Shippo token", &["shippo_live_"], &[Run(Hex, 40, 40)], Edge::Any, "gitleaks: shippo-api-token"),
+    format("EasyPost key", &["EZAK"], &[Run(Alnum, 54, 54)], Edge::Whole, "gitleaks: easypost-api-token"),
+    format("Sourcegraph token", &["sgp_"], &[Run(Word, 40, 64)], Edge::Start, "gitleaks: sourcegraph-access-token"),
+    format("OpenShift token", &["sha256~"], &[Run(Token, 43, 43)], Edge::Any, "gitleaks: openshift-user-token"),
+    format("Octopus Deploy key", &["API-"], &[Run(Upper, 26, 32)], Edge::Whole, "gitleaks: octopus-deploy-api-key"),
+    format("Typeform token", &["tfp_"], &[Run(Value, 40, 80)], Edge::Start, "gitleaks: typeform-api-token"),
+    format("ReadMe key", &["rdme_"], &[Run(Alnum, 70, 70)], Edge::Any, "gitleaks: readme-api-token"),
+    format("Clojars token", &["CLOJARS_"], &[Run(Alnum, 60, 60)], Edge::Any, "gitleaks: clojars-api-token"),
+    format("Adobe client secret", &["p8e-"], &[Run(Token, 32, 40)], Edge::Whole, "gitleaks: adobe-client-secret"),
+    format("PayPal or Braintree token", &["access_token$production$"], &[Run(Alnum, 16, 16), Text("$"), Run(LowerHex, 32, 32)], Edge::Any, "https://developer.paypal.com/braintree/docs/guides/authorization/overview"),
+    format("Amazon MWS token", &["amzn.mws."], &[Run(Token, 36, 36)], Edge::Any, "detect-secrets; https://docs.developer.amazonservices.com/en_US/dev_guide/DG_Registering.html"),
+    format("Figma token", &["figd_"], &[Run(Token, 40, 64)], Edge::Any, "https://www.figma.com/developers/api#authentication"),
+    format("Buildkite token", &["bkua_"], &[Run(LowerHex, 40, 40)], Edge::Any, "https://buildkite.com/docs/apis/managing-api-tokens"),
+    format("CircleCI token", &["CCIPAT_"], &[Run(Word, 40, 96)], Edge::Any, "https://circleci.com/docs/managing-api-tokens/"),
+    format("HubSpot token", &["pat-na1-", "pat-eu1-"], &[Run(Token, 36, 36)], Edge::Any, "https://developers.hubspot.com/docs/apps/legacy-apps/private-apps/overview"),
+    format("LaunchDarkly key", &["sdk-"], &[Run(LowerHex, 8, 8), Text("-"), Run(LowerHex, 4, 4), Text("-4"), Run(LowerHex, 3, 3), Text("-"), Run(LowerHex, 4, 4), Text("-"), Run(LowerHex, 12, 12)], Edge::Whole, "https://launchdarkly.com/docs/home/account/api"),
+];

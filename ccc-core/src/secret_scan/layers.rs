@@ -1,0 +1,155 @@
+//! The order in which encodings are removed from a text, and the search in each result.
+
+use std::ops::Range;
+
+use super::archive::expand;
+use super::blocks::{self, Base};
+use super::escapes::{entities_decoded, percent_decoded, unescaped};
+use super::matcher::{Text, hits};
+use super::meter::{Cancelled, MAX_ARCHIVES, MAX_DEPTH, Meter};
+use super::text::View;
+use super::views::{joined, lines, literals, reversed, without_zeros};
+
+/// A secret in the scanned bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Secret {
+    /// The range of the scanned bytes that contains the secret, as it is written there.
+    pub(super) range: Range<usize>,
+    pub(super) format: &'static str,
+    /// The secret without its encodings.
+    pub(super) value: Vec<u8>,
+}
+
+/// Minimum size of the content of an archive that is nested too deeply and not at the start.
+const MIN_ARCHIVE: usize = 256;
+
+/// Number of encodings and of archives that were removed from a text.
+#[derive(Clone, Copy, Debug, Default)]
+struct Depth {
+    encodings: usize,
+    archives: usize,
+}
+
+/// Searches `bytes` for secrets in all encodings. Stores the places of secrets only if `mapped` is
+/// true.
+///
+/// # Errors
+/// [`Cancelled`] if the scan was cancelled.
+pub(super) fn search(
+    bytes: &[u8],
+    mapped: bool,
+    meter: &mut Meter,
+) -> Result<Vec<Secret>, Cancelled> {
+    let mut found = Vec::new();
+    layer(&View::of(bytes, mapped), Depth::default(), meter, &mut found)?;
+    Ok(found)
+}
+
+fn layer(
+    raw: &View,
+    depth: Depth,
+    meter: &mut Meter,
+    found: &mut Vec<Secret>,
+) -> Result<(), Cancelled> {
+    texts(raw, depth, meter, found)?;
+    if depth.encodings >= MAX_DEPTH {
+        return Ok(());
+    }
+    let archives = expand(&raw.bytes, meter)?;
+    if depth.archives >= MAX_ARCHIVES {
+        // A few bytes that look like a header inside other data are no archive.
+        let real =
+            archives.iter().any(|found| found.start == 0 || found.bytes.len() >= MIN_ARCHIVE);
+        meter.incomplete |= real;
+        return Ok(());
+    }
+    for archive in archives {
+        let mut view = raw.like();
+        view.extend(&archive.bytes, raw, archive.start..archive.end);
+        let deeper = Depth { encodings: depth.encodings + 1, archives: depth.archives + 1 };
+        layer(&view, deeper, meter, found)?;
+    }
+    Ok(())
+}
+
+/// Searches a text, the text without its escapes, the text joined of its parts, and the blocks in
+/// it.
+fn texts(
+    raw: &View,
+    depth: Depth,
+    meter: &mut Meter,
+    found: &mut Vec<Secret>,
+) -> Result<(), Cancelled> {
+    check(raw, Text::Plain, meter, found)?;
+    let mut decoded = None;
+    // Escapes can be doubled, for example in JSON that is a string in JSON.
+    for decode in [without_zeros, percent_decoded, entities_decoded, unescaped, unescaped] {
+        if let Some(view) = decode(decoded.as_ref().unwrap_or(raw)) {
+            check(&view, Text::Plain, meter, found)?;
+            decoded = Some(view);
+        }
+    }
+    let text = decoded.as_ref().unwrap_or(raw);
+    let backwards = reversed(text);
+    check(&backwards, Text::Plain, meter, found)?;
+    if let Some(view) = literals(text) {
+        check(&view, Text::Joined, meter, found)?;
+    }
+    let one = joined(text);
+    if let Some(view) = &one {
+        check(view, Text::Plain, meter, found)?;
+    }
+    let line = lines(one.as_ref().unwrap_or(text));
+    if let Some(view) = &line {
+        check(view, Text::Joined, meter, found)?;
+    }
+    if depth.encodings < MAX_DEPTH {
+        blocks_of(text, depth, meter, found)?;
+        if let Some(view) = line.or(one) {
+            blocks_of(&view, depth, meter, found)?;
+        }
+        if depth.encodings == 0 {
+            blocks_of(&backwards, depth, meter, found)?;
+        }
+    }
+    Ok(())
+}
+
+/// Searches the blocks of base64 and hex in `text`, and the lists of bytes.
+fn blocks_of(
+    text: &View,
+    depth: Depth,
+    meter: &mut Meter,
+    found: &mut Vec<Secret>,
+) -> Result<(), Cancelled> {
+    let deeper = Depth { encodings: depth.encodings + 1, ..depth };
+    let aligned = [blocks::base64(text, 0), blocks::hex(text, 0)];
+    let lists = [Base::Decimal, Base::Hex].map(|base| blocks::lists(text, base));
+    for view in aligned.into_iter().chain(lists).flatten() {
+        meter.add(view.bytes.len())?;
+        layer(&view, deeper, meter, found)?;
+    }
+    for phase in 1..4 {
+        let shifted =
+            [blocks::base64(text, phase), (phase == 1).then(|| blocks::hex(text, 1)).flatten()];
+        for view in shifted.into_iter().flatten() {
+            check(&view, Text::Plain, meter, found)?;
+        }
+    }
+    // Two lists, five blocks of base64 or hex, and the searches for their starts.
+    meter.add(text.bytes.len().saturating_mul(8))
+}
+
+fn check(
+    view: &View,
+    text: Text,
+    meter: &mut Meter,
+    found: &mut Vec<Secret>,
+) -> Result<(), Cancelled> {
+    meter.add(view.bytes.len())?;
+    for hit in hits(&view.bytes, text, meter)? {
+        let range = view.original(hit.start..hit.end);
+        found.push(Secret { range, format: hit.format, value: hit.value });
+    }
+    Ok(())
+}

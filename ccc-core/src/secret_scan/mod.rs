@@ -1,0 +1,39 @@
+//! Detection of secrets by the formats of well-known credentials (spec: X10b).
+//!
+//! [`Redactor`](crate::observe::Redactor) finds the secrets of a run by their values. This module
+//! finds secrets that the service does not know: it has a table of the formats of credentials, and
+//! rules for placeholders and documented examples, which are no secrets.
+//!
+//! A secret is also found if it is written in UTF-16, base64, hex, with escapes, percent-encoded,
+//! reversed, split over adjacent string literals or lines, or inside of gzip, zip or zlib. At most
+//! three of these encodings are removed one after the other, and archives are expanded to at most
+//! 32 MiB. The number of steps grows linearly with the length of the input (spec: X16a).
+//!
+//! | I want to | function |
+//! |---|---|
+//! | remove secrets from a text | [`redact`] |
+//! | know the places and formats of secrets | [`find`] |
+
+mod archive;
+mod base64;
+mod blocks;
+mod contexts;
+mod dotted;
+mod escapes;
+mod formats;
+mod keys;
+mod layers;
+mod matcher;
+mod meter;
+mod placeholder;
+mod scan;
+mod shape;
+mod text;
+mod url;
+mod views;
+
+#[cfg(test)]
+mod tests;
+
+pub use scan::{Found, find, redact};
+pub(crate) use scan::{Scan, scan};

@@ -1,0 +1,122 @@
+//! The functions that search for secrets.
+
+use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::atomic::AtomicBool;
+
+use super::layers::search;
+use super::meter::Meter;
+
+/// A secret that [`find`] found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Found {
+    /// The bytes of the input that contain the secret. For an encoded secret, the range is that of
+    /// the encoded block.
+    pub range: Range<usize>,
+    /// The name of the credential's format, such as `GitHub token`.
+    pub format: &'static str,
+}
+
+/// Returns the secrets in `bytes`, sorted by their ranges. Recognizes only credentials in known
+/// formats and encodings.
+///
+/// # Examples
+///
+/// ```
+/// use ccc_core::secret_scan::find;
+///
+/// let text = format!("token = \"{}_{}\"", "ghp", "q7Zt0LmV2xKd9RwYb4NcJ6hGfS1eUpA8iTo3");
+/// let found = find(text.as_bytes());
+/// assert_eq!(found[0].format, "GitHub token");
+/// assert_eq!(found[0].range, 9..text.len() - 1);
+/// // A placeholder is no secret.
+/// assert!(find(b"token = \"ghp_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"").is_empty());
+/// ```
+#[must_use]
+pub fn find(bytes: &[u8]) -> Vec<Found> {
+    let never = AtomicBool::new(false);
+    let secrets = search(bytes, true, &mut Meter::new(bytes.len(), &never)).unwrap_or_default();
+    let mut found: Vec<Found> = secrets
+        .into_iter()
+        .map(|secret| Found { range: secret.range, format: secret.format })
+        .filter(|found| !found.range.is_empty())
+        .collect();
+    found.sort_by_key(|found| (found.range.start, found.range.end));
+    found.dedup();
+    found
+}
+
+/// The text that replaces a secret.
+const REDACTED: &str = "[REDACTED]";
+
+/// Maximum number of times that [`redact`] searches a text. A second search is needed because the
+/// text around a removed secret can form another one.
+const MAX_SEARCHES: usize = 8;
+
+/// Returns `text` with each secret replaced by `[REDACTED]`. Borrows `text` if it has no secret.
+///
+/// # Examples
+///
+/// ```
+/// use ccc_core::secret_scan::redact;
+///
+/// let token = format!("{}_{}", "ghp", "q7Zt0LmV2xKd9RwYb4NcJ6hGfS1eUpA8iTo3");
+/// assert_eq!(redact(&format!("the token {token} is new")), "the token [REDACTED] is new");
+/// ```
+#[must_use]
+pub fn redact(text: &str) -> Cow<'_, str> {
+    let mut text = Cow::Borrowed(text);
+    for _ in 0..MAX_SEARCHES {
+        let found = find(text.as_bytes());
+        if found.is_empty() {
+            return text;
+        }
+        text = Cow::Owned(without(&text, &found));
+    }
+    // Secrets that appear again and again are not worth more searches.
+    if find(text.as_bytes()).is_empty() { text } else { Cow::Borrowed(REDACTED) }
+}
+
+/// Returns `text` with the ranges of `found`, which are sorted, replaced.
+fn without(text: &str, found: &[Found]) -> String {
+    let (mut cleaned, mut at) = (String::with_capacity(text.len()), 0);
+    for Found { range, .. } in found {
+        let (start, end) =
+            (text.floor_char_boundary(range.start), text.ceil_char_boundary(range.end));
+        if end <= at {
+            continue;
+        }
+        // A range that overlaps the one before extends it.
+        if start >= at && !(at > 0 && start == at) {
+            cleaned.push_str(&text[at..start]);
+            cleaned.push_str(REDACTED);
+        }
+        at = end;
+    }
+    cleaned.push_str(&text[at..]);
+    cleaned
+}
+
+/// The result of scanning the content of a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Scan {
+    /// The secrets without their encodings, by which the secrets of two files are compared.
+    pub(crate) secrets: Vec<Vec<u8>>,
+    /// Whether an archive was not checked in full, because it is nested too deeply or expands to
+    /// too many bytes.
+    pub(crate) incomplete: bool,
+    /// The number of steps of the scan.
+    pub(crate) steps: u64,
+}
+
+/// Scans `bytes` for secrets. Returns `None` if another thread sets `cancelled` during the scan.
+pub(crate) fn scan(bytes: &[u8], cancelled: &AtomicBool) -> Option<Scan> {
+    let mut meter = Meter::new(bytes.len(), cancelled);
+    let secrets = search(bytes, false, &mut meter).ok()?;
+    Some(Scan {
+        secrets: secrets.into_iter().map(|secret| secret.value).collect(),
+        incomplete: meter.incomplete,
+        steps: meter.steps(),
+    })
+}
