@@ -1,6 +1,8 @@
 //! The agent port: the interface to the AI that edits the workspace.
 
 mod limits;
+mod secret_sink;
+mod texts;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -13,6 +15,7 @@ use crate::setters::setters;
 use crate::{CredentialKey, ErrorKind, Result, RunId, Secret};
 
 pub use limits::AgentLimits;
+pub use secret_sink::SecretSink;
 
 /// The task of an agent in one run.
 #[derive(Clone, Debug)]
@@ -31,12 +34,29 @@ pub struct Task {
     /// The secrets that the agent's adapter needs, each with its key. The list contains every key
     /// in [`AgentNeeds::credentials`], in the same order.
     pub credentials: Vec<(CredentialKey, Secret)>,
+    /// The receiver of secrets that the agent creates for this run; `None` if nothing redacts them,
+    /// as in tests. See [`register_secret`](Self::register_secret).
+    pub secrets: Option<Arc<dyn SecretSink>>,
 }
 
 impl Task {
-    /// Returns a task with default limits and no credential.
+    /// Returns a task with default limits, no credential and no receiver of secrets.
     pub fn new(run: RunId, prompt: impl Into<String>) -> Self {
-        Self { run, prompt: prompt.into(), limits: AgentLimits::default(), credentials: Vec::new() }
+        let (prompt, limits) = (prompt.into(), AgentLimits::default());
+        Self { run, prompt, limits, credentials: Vec::new(), secrets: None }
+    }
+
+    /// Registers a secret that the agent creates for this run, such as a token for a proxy. The
+    /// agent must call this method before it uses the secret. The pipeline then removes the secret
+    /// from everything that the run shows, stores and publishes, and refuses a change that contains
+    /// it.
+    ///
+    /// The pipeline registers the secrets in [`credentials`](Self::credentials), and each
+    /// [`EnvValue::Secret`] of a command that the agent executes.
+    pub fn register_secret(&self, secret: &Secret) {
+        if let Some(secrets) = &self.secrets {
+            secrets.add(secret);
+        }
     }
 }
 
@@ -253,7 +273,8 @@ impl AgentReport {
 /// the same time, each with its own container. The workspace also contains a directory `.git`. The
 /// agent executes programs only through the container: with
 /// [`ContainerExt::output`](crate::ContainerExt::output) if their output is short, and with
-/// [`Container::exec`] otherwise.
+/// [`Container::exec`] otherwise. It registers each secret that it creates for a run with
+/// [`Task::register_secret`], before a program can read the secret (spec: S6b).
 ///
 /// # Call order
 /// [`needs`](Self::needs) → [`ContainerRunner::spawn`](crate::ContainerRunner::spawn) →

@@ -189,6 +189,21 @@ impl Error {
         self
     }
 
+    /// Returns the error with `clean` applied to its message. If `clean` also changes the text of
+    /// the cause, the cause is removed, and the message contains the cleaned text of the cause.
+    #[cfg(feature = "git")]
+    pub(crate) fn cleaned(mut self, clean: impl Fn(&str) -> String) -> Self {
+        let causes = format!("{:?}", self.0.source);
+        if clean(&causes) != causes {
+            let operation = self.0.operation.take();
+            self.0.message = self.to_string();
+            self.0.operation = operation;
+            self.0.source = None;
+        }
+        self.0.message = clean(&self.0.message);
+        self
+    }
+
     /// Returns the kind of the error, on which programs can branch.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
@@ -294,6 +309,23 @@ mod tests {
         let own = outer.with_remedy(Remedy::RotateKey);
         assert_eq!(own.remedy(), Some(Remedy::RotateKey));
         assert_eq!(Error::new(ErrorKind::NotFound, "gone").remedy(), None);
+    }
+
+    #[cfg(feature = "git")]
+    #[test]
+    fn a_cleaned_error_shows_no_secret_of_its_cause() {
+        let clean = |text: &str| text.replace("hunter2", "x");
+        let cause = std::io::Error::other("refused: hunter2");
+        let error = Error::new(ErrorKind::RateLimited, "hunter2 failed")
+            .with_operation("push")
+            .with_retry_after(Duration::from_secs(1))
+            .with_source(cause)
+            .cleaned(clean);
+        assert_eq!(error.to_string(), "push: x failed: refused: x");
+        assert!(!format!("{error:?}").contains("hunter2"));
+        assert_eq!(error.retry_after(), Some(Duration::from_secs(1)));
+        let other = Error::new(ErrorKind::NotFound, "gone").with_source(std::io::Error::other("y"));
+        assert_eq!(other.cleaned(clean).to_string(), "gone: y");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::{RunId, Stage};
 
 mod redactor;
 
-pub use redactor::Redactor;
+pub use redactor::{Redactor, SecretSearch};
 
 /// An event of a run, as an observer receives it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

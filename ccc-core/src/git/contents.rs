@@ -8,7 +8,7 @@ use super::cancellable::cancellable;
 use super::diff_index::{NO_OBJECT, Record};
 use super::symlink::escapes;
 use super::{HostGit, Refusal};
-use crate::observe::Redactor;
+use crate::observe::{Redactor, SecretSearch};
 use crate::policy::TrustPolicy;
 use crate::secret_scan::{Scan, scan};
 use crate::{ObjectId, Result, RunId};
@@ -53,12 +53,18 @@ impl HostGit {
         policy: &TrustPolicy,
         redactor: &Redactor,
     ) -> Result<Option<Refusal>> {
-        let known = Arc::new(redactor.snapshot());
+        // One search for all files, because a secret can be split between files (spec: X10c).
+        let mut search = redactor.search();
         let mut checked = Vec::new();
         for group in groups(sizes) {
             let files = self.files(run, records, group).await?;
-            let known = Arc::clone(&known);
-            checked.extend(cancellable(move |over| check_all(&files, &known, over)).await?);
+            let (found, searched) = cancellable(move |over| {
+                let found = check_all(&files, &mut search, over);
+                (found, search)
+            })
+            .await?;
+            checked.extend(found);
+            search = searched;
         }
         self.remove_known(run, base, records, &mut checked, policy).await?;
         let matching = |test: &dyn Fn(&Checked) -> bool| {
@@ -183,13 +189,13 @@ fn groups(sizes: &[u64]) -> Vec<Vec<usize>> {
 }
 
 /// Checks `files`. Stops early if `cancelled` becomes true; the result is not used then.
-fn check_all(files: &[File], redactor: &Redactor, cancelled: &AtomicBool) -> Vec<Checked> {
-    files.iter().map_while(|file| check(file, redactor, cancelled)).collect()
+fn check_all(files: &[File], search: &mut SecretSearch, cancelled: &AtomicBool) -> Vec<Checked> {
+    files.iter().map_while(|file| check(file, search, cancelled)).collect()
 }
 
-fn check(file: &File, redactor: &Redactor, cancelled: &AtomicBool) -> Option<Checked> {
+fn check(file: &File, search: &mut SecretSearch, cancelled: &AtomicBool) -> Option<Checked> {
     let mut checked = Checked { index: file.index, ..Checked::default() };
-    checked.live = redactor.finds_in(&file.path);
+    checked.live = search.finds_in(&file.path);
     let Some(content) = &file.content else { return Some(checked) };
     if file.is_new {
         checked.name = scan(&file.path, cancelled)?.secrets;
@@ -197,7 +203,7 @@ fn check(file: &File, redactor: &Redactor, cancelled: &AtomicBool) -> Option<Che
         let joined: Vec<u8> = file.path.iter().copied().filter(|byte| *byte != b'/').collect();
         checked.name.extend(scan(&joined, cancelled)?.secrets);
     }
-    checked.live |= redactor.finds_in(content);
+    checked.live |= search.finds_in(content);
     checked.escapes = file.is_link && escapes(&file.path, content);
     checked.content = scan(content, cancelled)?;
     Some(checked)

@@ -35,6 +35,7 @@ mod listing;
 mod mirror;
 mod names;
 mod own_dir;
+mod proxy_secrets;
 mod push;
 mod settings;
 mod symlink;

@@ -1,20 +1,56 @@
 //! Removal of secrets from events, outcomes, reports and other texts.
 
-use std::sync::{PoisonError, RwLock};
+mod escapes;
+mod forms;
+mod needles;
+mod patterns;
+mod search;
+mod skeleton;
+#[cfg(feature = "git")]
+mod split;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use needles::Needles;
+use search::{ranges, read, replace};
+
+pub use search::SecretSearch;
 
 use crate::Secret;
-use crate::agent::{AgentEvent, AgentReport, Verdict};
+use crate::agent::{AgentEvent, AgentReport, SecretSink, Verdict};
 use crate::observe::EventKind;
 use crate::run::Outcome;
 
 /// The secrets of one run, with methods that find these secrets in text and replace them.
 ///
 /// The redactor searches for the values of the secrets, so it does not depend on the formats of
-/// tokens. Secrets shorter than [`MIN_SECRET`](Self::MIN_SECRET) bytes are ignored, because they
-/// could match parts of ordinary words.
-#[derive(Debug, Default)]
+/// tokens (spec: S6b). A secret is also found (spec: S6c, X10c)
+/// - in base64, base32, hexadecimal or decimal numbers, in UTF-16, with percent-encoding or other
+///   escape sequences, reversed, or in two of these encodings,
+/// - if other characters than letters and digits split it, such as line breaks, quotes, `+` and
+///   zero-width characters, and
+/// - if it is cut, so that only a part of it is left.
+///
+/// The methods that return text also replace text in the form of a token or a private key, although
+/// the redactor does not know the value. They do this only with the feature `git`.
+#[derive(Default)]
 pub struct Redactor {
-    secrets: RwLock<Vec<Secret>>,
+    known: Arc<RwLock<Needles>>,
+}
+
+impl fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redactor").finish_non_exhaustive()
+    }
+}
+
+impl SecretSink for Redactor {
+    fn add(&self, secret: &Secret) {
+        Self::add(self, secret);
+    }
 }
 
 impl Redactor {
@@ -22,44 +58,33 @@ impl Redactor {
     pub const MIN_SECRET: usize = 8;
 
     /// Adds a secret, so that later calls of the other methods find or replace it. Ignores a secret
-    /// that is shorter than [`MIN_SECRET`](Self::MIN_SECRET) bytes.
+    /// that is shorter than [`MIN_SECRET`](Self::MIN_SECRET) bytes, because it could match parts of
+    /// ordinary words.
     pub fn add(&self, secret: &Secret) {
-        if secret.expose().len() < Self::MIN_SECRET {
-            return;
-        }
-        let mut secrets = self.secrets.write().unwrap_or_else(PoisonError::into_inner);
-        if !secrets.iter().any(|known| known.expose() == secret.expose()) {
-            secrets.push(secret.clone());
+        if secret.expose().len() >= Self::MIN_SECRET {
+            let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+            known.add(secret.expose(), Self::MIN_SECRET);
         }
     }
 
-    /// Returns `text` with every secret replaced by `[REDACTED]`.
+    /// Returns `text` with every secret replaced by `[REDACTED]`. Also replaces a part of a secret
+    /// that has at least 16 letters and digits.
     #[must_use]
     pub fn clean(&self, text: &str) -> String {
-        let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner);
-        let mut cleaned = text.to_owned();
-        for secret in secrets.iter() {
-            if let Ok(secret) = secret.expose_str()
-                && cleaned.contains(secret)
-            {
-                cleaned = cleaned.replace(secret, "[REDACTED]");
-            }
-        }
-        cleaned
+        let cleaned = replace(text, &ranges(&read(&self.known), text));
+        patterns::redact(&cleaned).into_owned()
     }
 
-    /// Returns a copy with the current secrets, for a thread that outlives a reference to `self`.
-    #[cfg(feature = "git")]
-    pub(crate) fn snapshot(&self) -> Self {
-        let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner);
-        Self { secrets: RwLock::new(secrets.clone()) }
-    }
-
-    /// Returns whether `bytes` contains one of the secrets.
+    /// Returns whether `bytes` contains one of the secrets, or at least half of one.
     #[must_use]
     pub fn finds_in(&self, bytes: &[u8]) -> bool {
-        let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner);
-        secrets.iter().any(|secret| memchr::memmem::find(bytes, secret.expose()).is_some())
+        self.search().finds_in(bytes)
+    }
+
+    /// Returns a search for the secrets in several contents.
+    #[must_use]
+    pub fn search(&self) -> SecretSearch {
+        SecretSearch::new(Arc::clone(&self.known))
     }
 
     /// Returns `kind` with every secret in its texts replaced by `[REDACTED]`.
@@ -84,6 +109,10 @@ impl Redactor {
     #[must_use]
     pub fn clean_outcome(&self, outcome: Outcome) -> Outcome {
         match outcome {
+            Outcome::PullRequest { mut pull_request } => {
+                pull_request.url = self.clean(&pull_request.url);
+                Outcome::PullRequest { pull_request }
+            }
             Outcome::Answered { answer } => Outcome::Answered { answer: self.clean(&answer) },
             Outcome::Refused { stage, reason, paths } => Outcome::Refused {
                 stage,
@@ -93,9 +122,7 @@ impl Redactor {
             Outcome::Failed { stage, kind, message } => {
                 Outcome::Failed { stage, kind, message: self.clean(&message) }
             }
-            other @ (Outcome::PullRequest { .. }
-            | Outcome::Skipped { .. }
-            | Outcome::Cancelled { .. }) => other,
+            other @ (Outcome::Skipped { .. } | Outcome::Cancelled { .. }) => other,
         }
     }
 
@@ -113,26 +140,16 @@ impl Redactor {
         };
         report.denials = report.denials.iter().map(|tool| self.clean(tool)).collect();
         report.session = report.session.map(|session| self.clean(&session));
+        for usage in &mut report.usage {
+            usage.model = self.clean(&usage.model);
+        }
         report
     }
 
-    fn clean_agent(&self, event: AgentEvent) -> AgentEvent {
-        let clean = |text: String| self.clean(&text);
-        match event {
-            AgentEvent::Printed { error_stream, text } => {
-                AgentEvent::Printed { error_stream, text: clean(text) }
-            }
-            AgentEvent::Said { text } => AgentEvent::Said { text: clean(text) },
-            AgentEvent::Thought { text } => AgentEvent::Thought { text: clean(text) },
-            AgentEvent::Read { path } => AgentEvent::Read { path: clean(path) },
-            AgentEvent::Edited { path } => AgentEvent::Edited { path: clean(path) },
-            AgentEvent::Ran { command } => AgentEvent::Ran { command: clean(command) },
-            AgentEvent::Planned { steps } => AgentEvent::Planned {
-                steps: steps.into_iter().map(|(step, done)| (clean(step), done)).collect(),
-            },
-            AgentEvent::Retrying { reason } => AgentEvent::Retrying { reason: clean(reason) },
-            AgentEvent::Alive => AgentEvent::Alive,
-            AgentEvent::Denied { tool } => AgentEvent::Denied { tool: clean(tool) },
+    fn clean_agent(&self, mut event: AgentEvent) -> AgentEvent {
+        for text in event.texts_mut() {
+            *text = self.clean(text);
         }
+        event
     }
 }

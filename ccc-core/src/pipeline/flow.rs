@@ -126,7 +126,8 @@ async fn after_outcome(
     work: impl Future<Output = Result<()>>,
 ) -> Result<()> {
     run.emit(StageStarted { stage });
-    let result = work.await;
+    // The caller of the pipeline can show the error.
+    let result = work.await.map_err(|error| error.cleaned(|text| run.redactor.clean(text)));
     let error = result.as_ref().err().map(ToString::to_string);
     run.emit(StageFinished { stage, error });
     result

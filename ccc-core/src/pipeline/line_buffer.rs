@@ -1,5 +1,5 @@
-//! A buffer that groups an agent's output into complete lines, because the redactor cannot find a
-//! secret that is split between two events.
+//! A buffer that groups an agent's output into complete lines, because observers show lines, and
+//! because a whole line is searched for secrets at once.
 
 use crate::agent::AgentEvent;
 

@@ -34,6 +34,7 @@ mod builder;
 mod cleanup_guard;
 mod comment;
 mod ending;
+mod event_queue;
 mod flow;
 mod halt;
 mod journal;
@@ -47,6 +48,7 @@ mod run_context;
 mod run_report;
 mod run_tokens;
 mod salvage;
+mod secret_variables;
 mod stage;
 
 use std::sync::Arc;

@@ -27,7 +27,7 @@ pub(super) struct RunContext {
     pub(super) id: RunId,
     pub(super) event: IssueEvent,
     pub(super) accepted_at: Timestamp,
-    pub(super) redactor: Redactor,
+    pub(super) redactor: Arc<Redactor>,
     pub(super) parts: Arc<Parts>,
     /// The writer to the run store; `None` for a run that is in no run store.
     journal: Option<Journal>,
@@ -84,7 +84,10 @@ impl RunContext {
         let policy = policy.unwrap_or_else(|| AppliedPolicy::from(&parts.policy));
         let state = Mutex::new(State { stage: progress.stage(), progress, comment, policy });
         let tokens = RunTokens::new(Arc::clone(&parts.host));
-        let redactor = Redactor::default();
+        let redactor = Arc::new(Redactor::default());
+        for secret in parts.git.secrets() {
+            redactor.add(&secret);
+        }
         let is_permitted = AtomicBool::new(false);
         Self { id, event, accepted_at, redactor, parts, journal, tokens, is_permitted, state }
     }
@@ -106,6 +109,15 @@ impl RunContext {
     /// nothing to the VCS host (spec: X11).
     pub(super) fn is_permitted(&self) -> bool {
         self.is_permitted.load(Ordering::Relaxed)
+    }
+
+    /// Returns the event without secrets in its title. Commits and pull requests contain the title.
+    /// The title is cleaned before it is shortened or escaped, because a part of a secret can be too
+    /// short to be found (spec: X10a).
+    pub(super) fn event_without_secrets(&self) -> IssueEvent {
+        let mut event = self.event.clone();
+        event.issue.title = self.redactor.clean(&event.issue.title);
+        event
     }
 
     /// Returns the current stage of the run.

@@ -71,6 +71,7 @@ async fn save_patch(run: &RunContext, changes: &ChangeSet) -> Result<()> {
     if let Ok(text) = String::from_utf8(patch)
         && text.len() <= MAX_SHOWN_PATCH
     {
+        let text = run.redactor.clean(&text);
         run.update_comment_data(|comment| comment.patch = Some(text));
     }
     Ok(())

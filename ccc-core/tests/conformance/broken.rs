@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ccc_core::agent::{AgentNeeds, AgentReport, AgentSink, Task, Verdict};
 use ccc_core::container::{
-    Capabilities, Command, Container, ContainerSpec, ExitStatus, OutputSink, OutputStream,
+    Capabilities, Command, Container, ContainerSpec, EnvValue, ExitStatus, OutputSink, OutputStream,
 };
 use ccc_core::credential::{Precondition, StoredSecret, Version};
 use ccc_core::observe::Event;
@@ -39,6 +39,7 @@ pub(crate) enum Defect {
     AgentIgnoresTheEndOfItsContainer,
     AgentPanics,
     AgentReturnsItsFailureAsError,
+    AgentRegistersNoSecret,
     HostRepeatsComments,
     HostReportsAnotherErrorKind,
     ObserverPanics,
@@ -216,6 +217,12 @@ impl Agent for BrokenAgent {
                 let status = container.exec(&Command::new(["true"]), &mut ignored).await?;
                 Err(Error::new(ErrorKind::Unexpected, format!("it failed: {status}")))
             }
+            AgentRegistersNoSecret => {
+                let secret = EnvValue::Secret(Secret::from("a-secret-0123456789"));
+                let command = Command::new(["true"]).with_env("TOKEN", secret);
+                container.exec(&command, &mut |_: OutputStream, _: &[u8]| {}).await?;
+                self.0.run(task, container, events).await
+            }
             _ => self.0.run(task, container, events).await,
         }
     }
@@ -284,6 +291,9 @@ async fn message_of_suite(defect: Defect) -> String {
             AgentReturnsItsFailureAsError => {
                 agent::failing_at_the_work_is_a_verdict(&agent()).await;
             }
+            AgentRegistersNoSecret => {
+                agent::secrets_are_registered_before_programs_get_them(&agent()).await;
+            }
             HostRepeatsComments => vcs_host::a_comment_is_updated_and_not_repeated(&host()).await,
             HostReportsAnotherErrorKind => {
                 vcs_host::unknown_repositories_and_issues_are_not_found(&host()).await;
@@ -300,7 +310,7 @@ async fn message_of_suite(defect: Defect) -> String {
 }
 
 /// The broken rule, as the failing case reports it.
-const SENTENCES: [(Defect, &str); 15] = [
+const SENTENCES: [(Defect, &str); 16] = [
     (StoreReturnsOneVersion, "version"),
     (
         StoreReusesVersionsAfterDelete,
@@ -316,6 +326,7 @@ const SENTENCES: [(Defect, &str); 15] = [
     (AgentIgnoresTheEndOfItsContainer, "whose container is destroyed must finish"),
     (AgentPanics, "`run` must not panic: a defect in run"),
     (AgentReturnsItsFailureAsError, "`run` must return `Ok` for an agent that started"),
+    (AgentRegistersNoSecret, "must pass each secret to `Task::register_secret`"),
     (HostRepeatsComments, "one comment"),
     (HostReportsAnotherErrorKind, "must fail with the error kind NotFound"),
     (ObserverPanics, "`on_event` must not panic"),
@@ -358,6 +369,7 @@ fn outcome_with(defect: Defect) -> &'static str {
         | RunnerHangsInDestroy
         | RunnerReportsAnotherErrorKind
         | RunnerForgetsItsContainers
+        | AgentRegistersNoSecret
         | HostRepeatsComments
         | ObserverPanics => "pull_request",
         StoreReportsAbsentKeysAsErrors

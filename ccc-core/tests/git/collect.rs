@@ -579,7 +579,7 @@ const LIVE: &str = "live-secret-0123456789";
 
 #[tokio::test]
 async fn no_live_secret_leaves() {
-    // spec: X10a
+    // spec: X10a, X10c
     let redactor = Redactor::default();
     redactor.add(&Secret::from(LIVE));
     redactor.add(&Secret::new([0xff, 0, 1, 2, 3, 4, 5, 6, 7, 0xfe]));
@@ -599,7 +599,15 @@ async fn no_live_secret_leaves() {
         ("echo x >> leaked", Refused(why, &["leaked"])),
         ("rm leaked", Changes(&[('D', "leaked")])),
         ("mkdir ignored; echo live-secret-0123456789 > ignored/x", Nothing),
-        ("echo live-secret-012345678 > f", Changes(&[('A', "f")])),
+        ("echo live-secret-012345678 > f", Refused(why, &["f"])),
+        ("echo live-secret-01234 > f", Changes(&[('A', "f")])),
+        // In base64, and split by other characters.
+        ("echo live-secret-0123456789 | base64 > f", Refused(why, &["f"])),
+        ("echo live-secret-0123456789 | tr -d - | fold -w 4 > f", Refused(why, &["f"])),
+        (
+            "mkdir -p live/secret-0123/45; echo x > live/secret-0123/45/6789",
+            Refused(why, &["[REDACTED]"]),
+        ),
         ("(printf %0900000d 0; echo live-secret-0123456789) > f", Refused(why, &["f"])),
     ];
     let leaked = format!("{LIVE}\n");
@@ -709,6 +717,24 @@ async fn an_archive_that_cannot_be_checked_is_refused() {
         ],
     )
     .await;
+}
+
+#[tokio::test]
+async fn a_secret_that_is_split_between_files_does_not_leave() {
+    // spec: X10c
+    let redactor = Redactor::default();
+    redactor
+        .add(&Secret::from("run-9b41e6d02c7f8a5593e10b6d47fca82e66d905b3f1782ca4e0395d1bb87c6f20"));
+    let why = "looks like a secret";
+    let cases: &[Case] = &[
+        ("echo run-9b41e6d02c7f8a5593 > a", Changes(&[('A', "a")])),
+        ("echo run-9b41e6d02c7f8a5593 > a; echo e10b6d47fca82e66d905b3f > b", Refused(why, &["b"])),
+        (
+            "echo run-9b41e6d02c7f8a5593 > a; echo x > e10b6d47fca82e66d905b3f",
+            Refused(why, &["[REDACTED]"]),
+        ),
+    ];
+    check(TREE, cases, &TrustPolicy::default(), &redactor).await;
 }
 
 #[tokio::test]

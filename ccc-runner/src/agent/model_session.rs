@@ -22,7 +22,10 @@ pub(crate) fn open(login: &ModelLogin, task: &Task) -> Result<ModelAccess> {
         );
         Error::new(ErrorKind::Unauthenticated, line)
     })?;
-    login.proxy().open(login.kind().of(secret.clone()), task.limits.micro_usd)
+    let access = login.proxy().open(login.kind().of(secret.clone()), task.limits.micro_usd)?;
+    // No program has the secret yet (spec: S6b).
+    task.register_secret(access.secret());
+    Ok(access)
 }
 
 /// Adds two environment variables to `command`: the address of the model proxy in

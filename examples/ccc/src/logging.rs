@@ -1,15 +1,51 @@
 //! The log of the service: format, level and destination.
 
-use std::io::IsTerminal as _;
+use std::io::{self, IsTerminal as _, Write};
 
+use ccc_core::observe::Redactor;
 use tracing_subscriber::EnvFilter;
 
 /// Installs the logger, which writes to standard error: text lines if standard error is a terminal,
 /// otherwise JSON. The environment variable `CCC_LOG` contains the filter; the default is `info`.
 pub(crate) fn init_log() {
     let filter = EnvFilter::try_from_env("CCC_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(|| WithoutSecrets(io::stderr()));
     // This fails if the embedding program has already installed a logger. That logger then remains
     // in use.
-    let _ = if std::io::stderr().is_terminal() { log.try_init() } else { log.json().try_init() };
+    let _ = if io::stderr().is_terminal() { log.try_init() } else { log.json().try_init() };
+}
+
+/// A writer that removes text in the form of a token or a private key (spec: S6c). The logger writes
+/// each line with one call.
+struct WithoutSecrets<W>(W);
+
+impl<W: Write> Write for WithoutSecrets<W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(line);
+        self.0.write_all(Redactor::default().clean(&text).as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_logged_token_is_replaced() {
+        // spec: S6c
+        let token = format!("ghp_{}", "a1B2c3D4e5F6".repeat(3));
+        let mut written = Vec::new();
+        let line = format!("{{\"message\":\"the host said {token}\"}}\n");
+        WithoutSecrets(&mut written).write_all(line.as_bytes()).unwrap();
+        let written = String::from_utf8(written).unwrap();
+        assert!(written.contains("the host said ") && written.ends_with("\n"), "{written}");
+        assert!(!written.contains("a1B2c3"), "{written}");
+    }
 }

@@ -17,7 +17,9 @@ pub(in crate::pipeline) async fn commit(
     let CollectedRun { base, report, denied_hosts, policy, .. } = collected;
     let author = run.parts.host.bot_identity().await?;
     let agent = run.parts.agent.name();
-    let info = CommitInfo::for_run(run.id, &run.event, agent, author, run.accepted_at);
+    let event = run.event_without_secrets();
+    let mut info = CommitInfo::for_run(run.id, &event, agent, author, run.accepted_at);
+    info.message = run.redactor.clean(&info.message);
     let commit = run.parts.git.commit(run.id, &base.commit, &tree, &info).await?;
     let branch = BranchName::for_run(run.event.issue.number, run.id)?;
     run.update_comment_data(|comment| comment.branch = Some(branch.clone()));

@@ -1,16 +1,18 @@
 //! Provision: prepares the agent's task, creates a container with the workspace, and executes the
 //! repository's setup commands in the container.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::checkout::CheckedOut;
 use super::setup::set_up;
-use crate::agent::Task;
+use crate::agent::{SecretSink, Task};
 use crate::container::ContainerSpec;
 use crate::pipeline::halt::Halt;
 use crate::pipeline::parts::Parts;
 use crate::pipeline::repository_settings::RepositorySettings;
 use crate::pipeline::run_context::RunContext;
+use crate::pipeline::secret_variables;
 use crate::prompt;
 use crate::vcs::Grant;
 use crate::{Container, CredentialKey, Error, ErrorKind, Result};
@@ -38,6 +40,7 @@ pub(in crate::pipeline) async fn provision(
         None => RepositorySettings::default(),
     };
     let needs = agent.needs();
+    secret_variables::register(&needs.env, &run.redactor);
     let task = task(run, &needs.credentials).await?;
     // The later stages need no read token.
     if let Err(error) = run.release(Some(Grant::Read)).await {
@@ -90,6 +93,7 @@ async fn task(run: &RunContext, credentials: &[CredentialKey]) -> Result<Task> {
     })?;
     let mut task = Task::new(run.id, rendered);
     task.limits = parts.limits.agent;
+    task.secrets = Some(Arc::clone(&run.redactor) as Arc<dyn SecretSink>);
     for key in credentials {
         let stored = parts.credentials.get(key).await?.ok_or_else(|| {
             let agent = parts.agent.name();

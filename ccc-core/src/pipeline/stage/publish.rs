@@ -42,12 +42,12 @@ async fn push_and_open(run: &RunContext, committed: &CommittedRun) -> Result<Pul
     git.push(run.id, commit, branch, &access)
         .await
         .map_err(|failed| explain(run, failed).with_operation("push"))?;
-    let body =
-        pull_request_text::body(run.id, &run.event, run.parts.agent.name(), &run.comment_data());
+    let event = run.event_without_secrets();
+    let body = pull_request_text::body(run.id, &event, run.parts.agent.name(), &run.comment_data());
     let new = NewPullRequest {
         head: branch.clone(),
         base: committed.base.branch.clone(),
-        title: pull_request_text::title(&run.event),
+        title: run.redactor.clean(&pull_request_text::title(&event)),
         body: run.redactor.clean(&body),
         draft: false,
     };

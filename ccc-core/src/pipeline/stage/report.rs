@@ -52,10 +52,11 @@ async fn comment_outcome(run: &RunContext, outcome: &Outcome) -> Result<()> {
     run.access(Grant::Discuss, COMMENT_TTL).await?;
     let agent = run.parts.agent.name();
     let body = comment::ended(run.id, agent, outcome, &run.comment_data());
-    upsert(run, &run.redactor.clean(&body)).await
+    upsert(run, &body).await
 }
 
 async fn upsert(run: &RunContext, body: &str) -> Result<()> {
+    let body = &run.redactor.clean(body);
     let marker = format!("run-{}", run.id);
     run.parts
         .host

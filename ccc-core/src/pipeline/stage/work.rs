@@ -8,10 +8,12 @@ use super::provision::Provisioned;
 use crate::agent::{AgentEvent, AgentReport, Verdict};
 use crate::observe::EventKind;
 use crate::pipeline::bounded::guarded;
+use crate::pipeline::event_queue::EventQueue;
 use crate::pipeline::halt::Halt;
 use crate::pipeline::line_buffer::LineBuffer;
 use crate::pipeline::run_context::RunContext;
 use crate::pipeline::salvage;
+use crate::pipeline::secret_variables::WatchedContainer;
 use crate::progress::Base;
 use crate::{Clock, Error, ErrorKind, Outcome, Result, Stage};
 
@@ -53,13 +55,15 @@ async fn run_agent(run: &RunContext, provisioned: &Provisioned) -> Result<AgentR
     let Provisioned { container, task } = provisioned;
     let (clock, limits) = (&*run.parts.clock, &run.parts.limits.agent);
     let (active, activity) = watch::channel(());
-    let mut lines = LineBuffer::default();
+    let (mut lines, mut queue) = (LineBuffer::default(), EventQueue::new(&run.redactor));
+    let emit = |agent| run.emit(EventKind::Agent { agent });
     let mut sink = |agent: AgentEvent| {
         active.send_replace(());
         if let Some(agent) = lines.next(agent).filter(|agent| *agent != AgentEvent::Alive) {
-            run.emit(EventKind::Agent { agent });
+            queue.next(agent).into_iter().for_each(emit);
         }
     };
+    let container = WatchedContainer { container: &**container, redactor: &run.redactor };
     let timed_out = |what: &str, limit: Duration| {
         Error::new(ErrorKind::TimedOut, format!("{what} {} s", limit.as_secs()))
     };
@@ -73,9 +77,10 @@ async fn run_agent(run: &RunContext, provisioned: &Provisioned) -> Result<AgentR
         () = silence(clock, activity, limits.idle) => {
             Err(timed_out("the agent emitted no event for", limits.idle))
         }
-        report = run.parts.agent.run(task, &**container, &mut sink) => report,
+        report = run.parts.agent.run(task, &container, &mut sink) => report,
     };
-    lines.rest().for_each(|agent| run.emit(EventKind::Agent { agent }));
+    lines.rest().flat_map(|agent| queue.next(agent)).collect::<Vec<_>>().into_iter().for_each(emit);
+    queue.rest().into_iter().for_each(emit);
     ended
 }
 

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation fails the case")]
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::{bounded, drop_after_polls};
@@ -10,8 +11,11 @@ use crate::agent::{AgentEvent, Verdict};
 
 mod altered;
 mod fixture;
+mod registered;
 
 pub use fixture::{Fixture, PROMPT};
+
+use registered::{RegisteredSecrets, RegistrationCheck};
 
 /// Generates one test for each conformance case of the agent port. The macro's argument is a
 /// function that returns a future of a new [fixture](crate::testing::conformance::agent::Fixture).
@@ -34,6 +38,7 @@ macro_rules! agent_conformance {
                 cleanup_succeeds_after_a_dropped_run,
                 it_can_work_for_several_runs_at_once,
                 run_returns_after_destroy,
+                secrets_are_registered_before_programs_get_them,
             ]
         );
     };
@@ -178,4 +183,29 @@ pub async fn run_returns_after_destroy(fixture: &Fixture) {
         assert!(!completed, "`run` must not report `Completed` if the container is destroyed");
     }
     fixture.runner.destroy(run).await.expect("`destroy` must succeed");
+}
+
+/// Checks that `run` registers each secret before it passes the secret to a program in an environment
+/// variable.
+pub async fn secrets_are_registered_before_programs_get_them(fixture: &Fixture) {
+    // spec: S6b
+    let (run, container, _workspace) = fixture.container(&*fixture.agent).await;
+    let registered = Arc::new(RegisteredSecrets::default());
+    let mut task = fixture.task(run);
+    task.secrets = Some(Arc::clone(&registered) as _);
+    let check = RegistrationCheck {
+        container: &*container,
+        registered: &registered,
+        missing: Mutex::default(),
+    };
+    let mut sink = |_: AgentEvent| {};
+    let ran = bounded("`run`", fixture.agent.run(&task, &check, &mut sink)).await;
+    ran.expect("`run` must return `Ok` for an agent that started");
+    fixture.runner.destroy(run).await.expect("`destroy` must succeed");
+    let missing = check.missing.into_inner().unwrap();
+    assert!(
+        missing.is_empty(),
+        "`run` must pass each secret to `Task::register_secret` before a program gets it, but \
+         {missing:?} have secrets that are not registered"
+    );
 }

@@ -146,7 +146,7 @@ const SCENARIO: &str = r#"
 fail = { status = 529, times = 1 }
 use = [{ tool = "Edit", input = { file_path = "sum.txt", old_string = "= 3", new_string = "= 2" } }]
 [[turn]]
-use = [{ tool = "Bash", input = { command = "env > environment.txt" } }]
+use = [{ tool = "Bash", input = { command = "env | sed 's/=run-.*/=the secret of the run/' > environment.txt" } }]
 [[turn]]
 say = "Fixed."
 "#;
@@ -174,9 +174,10 @@ async fn a_service_solves_an_issue_without_disclosing_its_key() {
     let new = &site.github.pull_requests(&site.repo)[0];
     assert!(new.body.contains("Fixed.") && new.body.contains("Cost: $0.0"), "{}", new.body);
     assert_eq!(site.file(&new.head, "sum.txt"), "1 + 1 = 2");
-    // The pull request contains the environment of the agent's programs.
+    // The pull request contains the environment of the agent's programs, without the secret of the
+    // run, because a change with this secret is refused.
     let environment = site.file(&new.head, "environment.txt");
-    assert!(environment.contains("ANTHROPIC_API_KEY=run-"), "{environment}");
+    assert!(environment.contains("ANTHROPIC_API_KEY=the secret of the run"), "{environment}");
     let (log, said) = (site.service.log(), site.comments().join("\n") + &new.body);
     assert!(log.contains("TRACE"), "{log}");
     for place in [&environment, &log, &said] {

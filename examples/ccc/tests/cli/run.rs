@@ -228,3 +228,45 @@ fn an_agent_with_continuous_output_is_stopped_by_its_time_limit() {
     // minutes.
     assert!(took.as_secs() < 60, "{took}");
 }
+
+#[test]
+fn the_secret_of_a_run_for_the_model_proxy_is_neither_shown_nor_published() {
+    // spec: S6b, S6c, X10a, X10c
+    let dir = tempfile::TempDir::new().unwrap();
+    let repo = dir.path().join("repo");
+    std::fs::create_dir(&repo).unwrap();
+    repository(&repo);
+    // The last case writes no file, so the final message is the answer.
+    for (leak, expected) in [
+        ("printf %s $k > leak.txt", "\"refused\""),
+        ("printf %s $k | base64 > leak.txt", "\"refused\""),
+        ("printf %s $k | rev > leak.txt", "\"refused\""),
+        ("mkdir $k; touch $k/x", "\"refused\""),
+        ("ln -s $k link", "\"refused\""),
+        (":", "\"answered\""),
+    ] {
+        let line = format!(
+            "command:sh -c 'k=$ANTHROPIC_API_KEY; {leak}; env; printf %s $k | base64 -w 0; echo; \
+             printf %s $k | rev; echo; echo $k >&2; echo the key is $k'"
+        );
+        let output = ccc()
+            .args(["run", "--json", "--repo", "repo", "--issue", "x", "--agent", &line])
+            .env("CCC_DATA_DIR", dir.path().join("data"))
+            .env("ANTHROPIC_API_KEY", "model-credential-0123456789")
+            .env("ANTHROPIC_BASE_URL", "http://127.0.0.1:9")
+            .current_dir(dir.path())
+            .output()
+            .unwrap();
+        let shown = text(&output.stdout) + &text(&output.stderr);
+        assert!(shown.contains(expected), "{leak}: {shown}");
+        assert!(shown.contains("ANTHROPIC_API_KEY=[REDACTED]"), "{leak}: {shown}");
+        // The secret is `run-` and hexadecimal digits. The other texts are `run-` in base64 and
+        // reversed.
+        let hex = |text: &str| text.bytes().take_while(u8::is_ascii_hexdigit).count();
+        let plain = shown.match_indices("run-").any(|(at, _)| hex(&shown[at + 4..]) > 8);
+        let hidden = ["cnVuL", "-nur"].iter().any(|part| shown.contains(part));
+        assert!(!plain && !hidden, "{leak}: {shown}");
+        let branches = git(&repo, &["for-each-ref", "--format=%(refname:short)", "refs/heads"]);
+        assert_eq!(branches, "main", "{leak}");
+    }
+}

@@ -7,4 +7,5 @@ pub(crate) mod fixture;
 mod interrupts;
 mod policy;
 mod requests;
+mod secrets;
 mod setup;
