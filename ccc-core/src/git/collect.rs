@@ -1,7 +1,5 @@
 //! Collection of an agent's changes, and the checks before publication (spec: X6, X7, X10).
 
-use std::collections::HashMap;
-
 use super::blocking::{spawn_blocking, unusable};
 use super::diff_index::{NO_OBJECT, Record, malformed};
 use super::inspect::{Finding, inspect};
@@ -10,7 +8,7 @@ use super::walk::Workspace;
 use super::{ChangeSet, HostGit, Refusal};
 use crate::observe::Redactor;
 use crate::policy::TrustPolicy;
-use crate::{ErrorKind, Error, ObjectId, Result, RunId};
+use crate::{ObjectId, Result, RunId};
 
 /// Maximum number of files and directories in a workspace.
 const MAX_ENTRIES: u64 = 2_000_000;
@@ -39,7 +37,8 @@ impl HostGit {
     /// of the workspace. When it returns, the git objects of the changes are synced to disk.
     ///
     /// # Errors
-    /// [`ErrorKind::Unavailable`] or [`ErrorKind::LimitExceeded`] if the host machine's disk fails
+    /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) or
+    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) if the host machine's disk fails
     /// or is full. A change that must not be published is not an error but [`Collected::Refused`].
     pub async fn collect(
         &self,

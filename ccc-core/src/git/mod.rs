@@ -16,8 +16,8 @@
 
 mod add;
 mod blobs;
-mod cancellable;
 mod blocking;
+mod cancellable;
 mod ceiling;
 mod changes;
 mod checkout_size;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ccc_core::event::{Actor, ActorKind, Delivery, IssueEvent, IssueSnapshot, RepoRef, Trigger};
+use ccc_core::run::ActorCheck;
 use ccc_core::testing::ManualClock;
 use ccc_core::{DeliveryId, ErrorKind, Outcome, Result, RunId, RunStore as _};
 use ccc_store::{Bounds, MemoryRunStore};
@@ -36,7 +37,7 @@ async fn accept(store: &MemoryRunStore, event: &IssueEvent) -> Result<RunId> {
         body_sha256: [0; 32],
         received_at: jiff::Timestamp::UNIX_EPOCH,
     };
-    store.accept(&delivery, event).await.map(|accepted| accepted.run)
+    store.accept(&delivery, event, ActorCheck::Permitted).await.map(|accepted| accepted.run)
 }
 
 /// Returns the size of the texts of all stored events, in bytes.

@@ -225,8 +225,14 @@ mod tests {
             ("[policy]\nallowed_actors = [7, 8]", "any permission: 7, 8"),
             ("[policy]\ndangerously_unisolated = true", "policy.dangerously_unisolated"),
             ("[policy]\nimages = ['*']", "every image"),
-            ("[policy]\nsetup_hosts = ['pypi.org']", "hosts: pypi.org (setting policy.setup_hosts)"),
-            ("[policy]\nagent_hosts = ['pypi.org']", "hosts: pypi.org (setting policy.agent_hosts)"),
+            (
+                "[policy]\nsetup_hosts = ['pypi.org']",
+                "hosts: pypi.org (setting policy.setup_hosts)",
+            ),
+            (
+                "[policy]\nagent_hosts = ['pypi.org']",
+                "hosts: pypi.org (setting policy.agent_hosts)",
+            ),
             (
                 "[policy]\nprotected_classes = ['agents', 'editors', 'hooks', 'tools']",
                 "git or approvals",

@@ -7,6 +7,7 @@ use ccc_core::event::Trigger;
 use ccc_core::pipeline::Pipeline;
 use ccc_core::policy::{ProtectedClass, TrustPolicy};
 use ccc_core::progress::Progress;
+use ccc_core::run::ActorCheck;
 use ccc_core::testing::FakeAgent;
 use ccc_core::vcs::Permission;
 use ccc_core::{CancellationToken, Outcome, RunStore, SystemClock};
@@ -41,7 +42,7 @@ async fn run(policy: &TrustPolicy, permission: Permission, path: &str) -> Ended 
         .build()
         .unwrap();
     let store = Arc::new(MemoryRunStore::new(Arc::new(SystemClock)));
-    let accepted = store.accept(&delivery("a"), &event).await.unwrap();
+    let accepted = store.accept(&delivery("a"), &event, ActorCheck::Permitted).await.unwrap();
     let claim = store.claim(Duration::from_secs(600)).await.unwrap().unwrap();
     assert_eq!(claim.record.progress.policy(), None);
     let report = pipeline.resume(claim, Arc::clone(&store) as _, &CancellationToken::new()).await;
