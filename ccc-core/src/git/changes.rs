@@ -47,7 +47,7 @@ pub struct Refusal {
     /// The reason, in one line.
     pub reason: String,
     /// At most [`MAX_PATHS`](Self::MAX_PATHS) affected paths, relative to the root of the
-    /// repository. Quotes, backslashes, and characters other than printable ASCII are escaped.
+    /// repository. Quotes, backslashes, invisible spaces, and characters other than printable ASCII are escaped.
     /// Secrets are redacted.
     pub paths: Vec<String>,
 }
@@ -77,9 +77,27 @@ impl Refusal {
                 if is_secret(&parts.join("/")) || is_secret(&parts.concat()) {
                     parts = vec!["[REDACTED]"];
                 }
-                crate::untrusted_text::one_line(&parts.join("/").escape_default().to_string(), 200)
+                escaped(&parts.join("/"))
             })
             .collect();
         Self { reason: reason.into(), paths }
     }
+}
+
+/// Returns `path` with escape sequences in place of quotes, backslashes, characters other than
+/// printable ASCII, and spaces that a reader does not see: those at an end and those after another
+/// space. A long path is truncated.
+fn escaped(path: &str) -> String {
+    let mut escaped = String::new();
+    let mut before = ' ';
+    let mut rest = path.chars().peekable();
+    while let Some(c) = rest.next() {
+        if c == ' ' && (matches!(before, ' ' | '/') || matches!(rest.peek(), None | Some('/'))) {
+            escaped.push_str("\\u{20}");
+        } else {
+            escaped.extend(c.escape_default());
+        }
+        before = c;
+    }
+    crate::untrusted_text::one_line(&escaped, 200)
 }

@@ -514,7 +514,8 @@ async fn deceptive_names_are_refused() {
                 "mkdir \"$(printf 'a\\342\\200\\213')\"; echo x > \"$(printf 'a\\342\\200\\213')/b\"",
                 Refused("not displayed", &["a\\u{200b}/b"]),
             ),
-            ("echo x > 'a '", Refused("white space", &["a "])),
+            ("echo x > 'a '", Refused("white space", &["a\\u{20}"])),
+            ("mkdir ' d'; echo x > ' d/b  c'", Refused("white space", &["\\u{20}d/b \\u{20}c"])),
             ("echo x > 'a b'; echo x > ünï.md", Changes(&[('A', "a b"), ('A', "ünï.md")])),
         ],
     )

@@ -220,7 +220,9 @@ fn the_doctor_shows_the_policy_and_its_weakened_parts() {
                     classes of files are ci, hooks; further protected names are Makefile; ";
     assert!(shown.contains(expected), "{shown}");
     for class in ["agents", "editors", "tools", "ownership"] {
-        let expected = format!("classes of the policy do not contain {class}\n");
+        let expected = format!(
+            "classes of the policy do not contain {class} (setting policy.protected_classes)\n"
+        );
         assert!(warnings.contains(&expected), "{class}: {warnings}");
     }
 }

@@ -124,9 +124,9 @@ async fn a_successful_run_makes_four_writes_and_only_the_necessary_reads() {
         ("POST /issues/1/comments", 1),
         ("POST /pulls", 1),
         ("PATCH /issues/comments/N", 1),
-        // The actor's permission, the issue's state, and the repository's present name (X11, W10a,
-        // G8c).
-        ("GET /collaborators/writer/permission", 1),
+        // The actor's permission, before the delivery is stored and before the run starts (W11c, X11).
+        ("GET /collaborators/writer/permission", 2),
+        // The issue's state, and the repository's present name (W10a, G8c).
         ("GET /issues/1", 1),
         ("GET ", 1),
         // The earlier comments for the agent, and a search for an existing comment of this run (X12b,
@@ -134,11 +134,11 @@ async fn a_successful_run_makes_four_writes_and_only_the_necessary_reads() {
         ("GET /issues/1/comments", 2),
         // A search for an existing pull request (G7a).
         ("GET /pulls", 1),
-        // A token for each set of permissions, which is revoked after its use (G1a). If tokens are
-        // cached, the first two are not requested.
+        // A token for intake, and one for each set of permissions of the run. Each is revoked after
+        // its use (G1a). If tokens are cached, only the token for the pull request is requested.
         ("GET /installation", 1),
-        ("POST /app/installations/N/access_tokens", 3),
-        ("DELETE /installation/token", 3),
+        ("POST /app/installations/N/access_tokens", 4),
+        ("DELETE /installation/token", 4),
         // The identity of the App, once in the lifetime of the process (G9).
         ("GET /app", 1),
         ("GET /users/ccc-app[bot]", 1),
@@ -198,7 +198,8 @@ async fn no_token_is_in_the_log_at_any_level() {
     // These calls fail, so that errors are logged too.
     site.github.inject(Fault::on("GET", "/repos/octo/hello/issues").status(502));
     site.github.inject(Fault::on("POST", "/repos/octo/hello/pulls").status(500).after_the_effect());
-    site.github.inject(Fault::on("DELETE", "/installation/token").status(400));
+    // The first token is that of intake.
+    site.github.inject(Fault::on("DELETE", "/installation/token").status(400).times(2));
     site.open_issue("The sum is wrong").await;
     site.until("a pull request", |site| {
         site.comments().iter().any(|text| text.contains("Opened #2"))

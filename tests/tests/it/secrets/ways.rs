@@ -41,7 +41,7 @@ pub(crate) const WAYS: &[(&str, Way)] = &[
     }),
     ("base64", |secret, random| {
         let text = BASE64_STANDARD.encode(code(secret, random));
-        let lines: Vec<_> = text.as_bytes().chunks(76).map(|line| String::from_utf8_lossy(line)).collect();
+        let lines: Vec<_> = text.as_bytes().chunks(76).map(String::from_utf8_lossy).collect();
         file("data.yml", format!("data:\n  {}: |\n    {}\n", random.word(), lines.join("\n    ")))
     }),
     ("hex", |secret, random| file("data.txt", format!("{} {}\n", random.word(), hex::encode(code(secret, random))))),
