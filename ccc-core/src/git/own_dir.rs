@@ -22,6 +22,8 @@ use crate::{Error, ErrorKind, Result};
 const OTHERS: u32 = 0o077;
 /// The permission bits with which users other than the owner may write.
 const OTHERS_WRITE: u32 = 0o022;
+/// The permission bit with which the group may write.
+const GROUP_WRITE: u32 = 0o020;
 const STICKY: u32 = 0o1000;
 
 /// An open directory that belongs to the user of this process.
@@ -289,8 +291,12 @@ fn check_ancestors(directory: &Path) -> Result<()> {
             );
             return Err(refused(ancestor, &why));
         }
-        // In a sticky directory such as `/tmp`, only the owner of an entry can rename it.
-        if mode & OTHERS_WRITE != 0 && mode & STICKY == 0 {
+        // In a sticky directory such as `/tmp`, only the owner of an entry can rename it. Many
+        // distributions give each user a group of their own, with the number of the user, and make
+        // new directories writable for it.
+        let own_group = owner == me && found.gid() == me;
+        let writers = if own_group { OTHERS_WRITE & !GROUP_WRITE } else { OTHERS_WRITE };
+        if mode & writers != 0 && mode & STICKY == 0 {
             let why = format!(
                 "may be written by other users (mode {mode:o}), who can replace the data directory in it: restrict it with \
                  `chmod go-w {}`, or choose a data directory elsewhere",

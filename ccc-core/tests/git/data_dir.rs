@@ -77,6 +77,19 @@ fn every_trusted_directory_is_private_whatever_the_umask() {
     }
 }
 
+#[test]
+fn the_private_group_of_the_user_may_write_the_directory_above() {
+    // spec: X18a
+    let place = tempfile::tempdir().unwrap();
+    let above = place.path().join("above");
+    fs::create_dir(&above).unwrap();
+    let owner = fs::metadata(&above).unwrap();
+    chmod(&above, 0o775);
+    // Only the number tells a private group from a group with several members.
+    let opened = HostGit::open(above.join("host"));
+    assert_eq!(opened.is_ok(), owner.uid() == owner.gid(), "{opened:?}");
+}
+
 /// An act on a closed data directory, and a part of the error with which it is then refused.
 struct Refused {
     name: &'static str,
@@ -145,10 +158,14 @@ const REFUSED: &[Refused] = &[
         needs_root: false,
     },
     Refused {
-        name: "the group may write the directory above",
-        act: |host| chmod(host.parent().unwrap(), 0o770),
+        name: "a group of other users may write the directory above",
+        act: |host| {
+            let above = host.parent().unwrap();
+            chown(above, None, Some(OTHER)).unwrap();
+            chmod(above, 0o770);
+        },
         words: "chmod go-w",
-        needs_root: false,
+        needs_root: true,
     },
     Refused { name: "another owner", act: of_another_user, words: "UID 65534", needs_root: true },
     Refused {
