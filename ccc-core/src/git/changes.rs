@@ -47,8 +47,8 @@ pub struct Refusal {
     /// The reason, in one line.
     pub reason: String,
     /// At most [`MAX_PATHS`](Self::MAX_PATHS) affected paths, relative to the root of the
-    /// repository. Quotes, backslashes, invisible spaces, and characters other than printable ASCII are escaped.
-    /// Secrets are redacted.
+    /// repository. Quotes, backslashes, invisible spaces, and characters other than printable ASCII
+    /// are escaped. Secrets are redacted.
     pub paths: Vec<String>,
 }
 
