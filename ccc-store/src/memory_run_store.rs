@@ -92,7 +92,9 @@ impl RunStore for MemoryRunStore {
                     progress: Progress::default(),
                     cancel_requested: false,
                 };
-                state.runs.insert(run, Entry::new(record));
+                let number = state.accepted;
+                state.accepted += 1;
+                state.runs.insert(run, Entry::new(record, number));
                 Accepted { run, duplicate: false }
             }
         };

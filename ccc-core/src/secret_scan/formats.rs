@@ -42,7 +42,7 @@ const fn format(
     Format { name, starts, body, edge, source }
 }
 
-const GITHUB: &str = "https://github.blog/engineering/platform-security/behind-githubs-new-authentication-token-formats/";
+const TOKEN_FORMATS: &str = "https://github.blog/engineering/platform-security/behind-githubs-new-authentication-token-formats/";
 const GITLAB: &str = "https://docs.gitlab.com/security/tokens/#token-prefixes";
 const AWS: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-prefixes";
 const SLACK: &str = "https://docs.slack.dev/authentication/tokens/";
@@ -53,8 +53,8 @@ const SHOPIFY: &str =
 /// The formats, one per row.
 #[rustfmt::skip]
 pub(super) const FORMATS: &[Format] = &[
-    format("GitHub token", &["ghp_", "gho_", "ghu_", "ghs_", "ghr_"], &[Run(Alnum, 30, 255)], Edge::Any, GITHUB),
-    format("GitHub fine-grained token", &["github_pat_"], &[Run(Word, 30, 255)], Edge::Any, GITHUB),
+    format("GitHub token", &["ghp_", "gho_", "ghu_", "ghs_", "ghr_"], &[Run(Alnum, 30, 255)], Edge::Any, TOKEN_FORMATS),
+    format("GitHub fine-grained token", &["github_pat_"], &[Run(Word, 30, 255)], Edge::Any, TOKEN_FORMATS),
     format("GitLab token", &["glpat-", "gldt-", "glrt-", "glcbt-", "glptt-", "glft-", "glimt-", "glagent-", "gloas-", "glsoat-", "glffct-", "glwt-"], &[Run(Token, 20, 300)], Edge::Any, GITLAB),
     format("GitLab runner token", &["GR1348941"], &[Run(Token, 20, 60)], Edge::Any, GITLAB),
     format("AWS access key", &["AKIA", "ASIA", "ABIA", "ACCA"], &[Run(Base32, 16, 16)], Edge::Start, AWS),

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::atomic::AtomicBool;
 
+use super::contexts;
 use super::layers::search;
 use super::meter::Meter;
 
@@ -42,7 +43,10 @@ pub fn find(bytes: &[u8]) -> Vec<Found> {
         .map(|secret| Found { range: secret.range, format: secret.format })
         .filter(|found| !found.range.is_empty())
         .collect();
-    found.sort_by_key(|found| (found.range.start, found.range.end));
+    // Of two formats with the same range, the one of a vendor says more than an assignment.
+    found.sort_by_key(|found| {
+        (found.range.start, found.range.end, found.format == contexts::ASSIGNED)
+    });
     found.dedup();
     found
 }

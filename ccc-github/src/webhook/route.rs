@@ -191,7 +191,7 @@ async fn read(headers: &HeaderMap, body: Body, parts: &Parts) -> Result<WholeBod
                 verifier.update(&chunk);
             }
         }
-        match verifier.is_none_or(Verifier::is_genuine) {
+        match verifier.is_none_or(Verifier::verify) {
             true => Ok(whole.into_whole()),
             false => Err(bad_signature(parts)),
         }

@@ -46,7 +46,7 @@ impl Secrets {
 pub fn verify(secrets: &Secrets, body: &[u8], signature: &str) -> bool {
     let mut verifier = Verifier::new(secrets, signature);
     verifier.update(body);
-    verifier.is_genuine()
+    verifier.verify()
 }
 
 /// The verification of a body that arrives in parts.
@@ -79,7 +79,7 @@ impl Verifier {
     }
 
     /// Returns whether the signature was computed from exactly the added parts.
-    pub(super) fn is_genuine(self) -> bool {
+    pub(super) fn verify(self) -> bool {
         let Some(claimed) = self.claimed else { return false };
         let mut genuine = false;
         for mac in self.macs {

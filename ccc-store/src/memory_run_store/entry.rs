@@ -12,6 +12,9 @@ use super::limits;
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) record: RunRecord,
+    /// The number of the run. The store numbers the runs from 0 in the order in which it accepts
+    /// them. The ids of runs that are accepted within one millisecond have no order.
+    pub(super) accepted: u64,
     pub(super) fence: u64,
     /// If the run is claimed, the end of the lease. If the run is waiting, the earliest time of the
     /// next claim.
@@ -30,12 +33,23 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// Creates the entry of a new run, which can be claimed at once.
-    pub(super) fn new(record: RunRecord) -> Self {
+    /// Creates the entry of a new run with the number `accepted`. The run can be claimed at once.
+    pub(super) fn new(record: RunRecord, accepted: u64) -> Self {
         let (issue, request) = (record.event.issue_key(), record.event.trigger_key());
         let (requester, until) = (record.event.requester_key(), record.accepted_at);
         let (fence, claimed, log, log_dropped) = Default::default();
-        Self { record, fence, until, claimed, issue, request, requester, log, log_dropped }
+        Self {
+            record,
+            accepted,
+            fence,
+            until,
+            claimed,
+            issue,
+            request,
+            requester,
+            log,
+            log_dropped,
+        }
     }
 
     pub(super) fn is_finished(&self) -> bool {

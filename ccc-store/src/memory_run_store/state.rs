@@ -19,6 +19,8 @@ pub(super) struct State {
     pub(super) runs: BTreeMap<RunId, Entry>,
     pub(super) deliveries: HashMap<DeliveryId, ([u8; 32], RunId)>,
     pub(super) delivery_order: VecDeque<DeliveryId>,
+    /// The number of runs that the store has accepted.
+    pub(super) accepted: u64,
     /// The number of claims of all runs.
     pub(super) claims: u64,
 }
@@ -124,7 +126,7 @@ impl State {
         });
         let first = claimable.min_by_key(|entry| {
             let last = last_claims.get(&*entry.requester);
-            (entry.record.actor_check, last.copied(), entry.record.run)
+            (entry.record.actor_check, last.copied(), entry.accepted)
         });
         first.map(|entry| entry.record.run)
     }

@@ -21,7 +21,7 @@ pub(super) fn is_ordinary(url: &str) -> bool {
     let starts = |scheme: &&str| {
         first.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
     };
-    known.iter().any(|scheme| starts(&scheme)) || !first.contains([':', '&'])
+    known.iter().any(starts) || !first.contains([':', '&'])
 }
 
 /// Returns `url` as the target of a link in Markdown, or a mark if `url` is not

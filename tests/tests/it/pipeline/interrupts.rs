@@ -45,7 +45,8 @@ async fn a_cancelled_run_names_its_stage_and_leaves_nothing_behind() {
         assert_eq!(fixture.left_over(), Vec::<String>::new(), "{stage}");
         let comments = fixture.host.comment_bodies(42);
         assert!(comments.iter().all(|text| text.contains("cancelled in")), "{stage}: {comments:?}");
-        assert_eq!(comments.len(), 1, "{stage}");
+        // Authorize is cancelled before the permission of the actor is known (spec: X11).
+        assert_eq!(comments.len(), usize::from(*stage != Stage::Authorize), "{stage}");
     }
     // From Report on, a run can no longer be cancelled.
     for stage in [Stage::Report, Stage::Cleanup] {

@@ -97,7 +97,6 @@ async fn a_refused_run_reports_the_policy_that_refused_it() {
     // spec: X7, X17c
     let policy = TrustPolicy::default().with_protected_names(["sum.txt".to_owned()]);
     for (permission, path, expected) in [
-        (Permission::Read, "src.rs", "requires write permission"),
         (Permission::Write, ".travis.yml", "continuous integration"),
         (Permission::Write, "AGENTS.md", "remove the class agents from the policy"),
         (Permission::Write, "sum.txt", "names the operator protects"),
