@@ -45,7 +45,7 @@ pub(super) const CONTEXTS: &[Context] = &[
     Context { name: "Fastly token", names: &["fastly_api_token", "fastly_api_key", "fastly_key"], form: Form::Of(Token, 32, 32), source: "gitleaks: fastly-api-token" },
     Context { name: "Snyk token", names: &["snyk_token", "snyk_api_token"], form: Form::Uuid, source: "gitleaks: snyk-api-token" },
     Context { name: "WireGuard key", names: &["privatekey"], form: Form::Of(Base64, 44, 44), source: "https://www.wireguard.com/quickstart/" },
-    Context { name: ASSIGNED, names: &["password", "passwd", "secret", "token", "api_key", "apikey", "api-key", "private_key", "access_key", "auth_key", "encryption_key", "signing_key"], form: Form::Random, source: "gitleaks: generic-api-key" },
+    Context { name: "assigned secret", names: &["password", "passwd", "secret", "token", "api_key", "apikey", "api-key", "private_key", "access_key", "auth_key", "encryption_key", "signing_key"], form: Form::Random, source: "gitleaks: generic-api-key" },
 ];
 
 /// Maximum number of characters of the assigned name after the known part.
@@ -57,9 +57,6 @@ const MIN_RANDOM: usize = 24;
 const MAX_VALUE: usize = 256;
 /// Maximum number of bytes that [`Context::value`] reads.
 pub(super) const MAX_READ: usize = MAX_REST + MAX_GAP + MAX_VALUE;
-
-/// The name of the format of a value that is assigned to a name such as `password`.
-pub(super) const ASSIGNED: &str = "assigned secret";
 
 /// The first characters of keys that vendors publish for local development: of Azurite, Azure's
 /// storage emulator (<https://learn.microsoft.com/en-us/azure/storage/common/storage-use-azurite>).

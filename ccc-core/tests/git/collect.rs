@@ -240,7 +240,7 @@ async fn nested_repositories_are_refused() {
             ("echo x > sub.Git; mkdir sub; echo x > sub/.giT", Refused(nested, &["sub/.giT"])),
             ("echo x > 'git~1'", Refused(nested, &["git~1"])),
             ("mkdir -p 'a/GIT~1'", Refused(nested, &["a/GIT~1"])),
-            ("mkdir '.git '", Refused(nested, &[".git"])),
+            ("mkdir '.git '", Refused(nested, &[".git\\u{20}"])),
             ("mkdir .git.", Refused(nested, &[".git."])),
             ("echo x > '.git::$INDEX_ALLOCATION'", Refused(nested, &[".git::$INDEX_ALLOCATION"])),
             ("mkdir \"$(printf '.g\\342\\200\\214it')\"", Refused(nested, &[".g\\u{200c}it"])),

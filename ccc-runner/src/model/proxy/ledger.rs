@@ -114,7 +114,7 @@ impl Ledger {
         self.reserved = self.reserved.saturating_sub(u128::from(booking.reserve));
     }
 
-    /// The amount that no further call may use.
+    /// Returns the amount that no further call may use.
     fn committed(&self) -> u128 {
         self.ended + self.uncounted + self.reserved
     }

@@ -296,7 +296,7 @@ async fn ask_apart(url: &str, bytes: Vec<u8>) -> Answer {
     ask(url, &bytes).await
 }
 
-/// Sixteen streams at once, each of which costs $2.70 of a limit of $10.
+/// Starts sixteen streams at once, each of which costs $2.70 of a limit of $10.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn sixteen_parallel_streams_stay_within_the_limit() {
     // spec: X3d
