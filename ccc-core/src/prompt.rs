@@ -2,11 +2,9 @@
 
 use crate::RunId;
 use crate::event::{IssueEvent, Trigger};
-use crate::untrusted_text::{displayed_markdown, one_line};
+use crate::untrusted_text::{MAX_TEXT, displayed_markdown, one_line};
 use crate::vcs::Comment;
 
-/// Maximum size, in bytes, of the issue's description and of each comment in the prompt.
-pub const MAX_TEXT: usize = 64 * 1024;
 /// Maximum total size, in bytes, of all comments in the prompt.
 pub const MAX_COMMENTS: usize = 128 * 1024;
 

@@ -6,6 +6,9 @@ mod markdown;
 #[cfg(feature = "git")]
 pub use markdown::displayed_markdown;
 
+/// Maximum size, in bytes, of an issue's description and of each comment in a prompt (spec: X12c).
+pub const MAX_TEXT: usize = 64 * 1024;
+
 /// Returns whether `c` is a character that is not displayed but that a model reads, or a character
 /// that changes the order of the displayed text.
 fn is_invisible(c: char) -> bool {

@@ -1,8 +1,7 @@
 //! The limits of a `MemoryRunStore`, and the size of what it stores.
 
 use ccc_core::event::{Actor, IssueEvent, Trigger};
-use ccc_core::prompt::MAX_TEXT;
-use ccc_core::untrusted_text::truncate;
+use ccc_core::untrusted_text::{MAX_TEXT, truncate};
 
 /// Maximum size of the title of a stored issue, in bytes. An agent reads fewer characters of it.
 const MAX_TITLE: usize = 4_000;
