@@ -121,7 +121,9 @@ pub(super) fn hits(bytes: &[u8], text: Text, meter: &mut Meter) -> Result<Vec<Hi
             _ => special(bytes, start, end, rule, text, meter)?,
         };
         if let Some(hit) = hit {
-            covered = hit.end.max(covered);
+            // Not the end of the hit: a second secret can follow without a separator, and only the
+            // compared part decides whether a secret is new.
+            covered = (hit.start + hit.value.len()).max(covered);
             found.push(hit);
         }
     }

@@ -5,6 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Maximum number of bytes that the archives of one file are expanded to.
 pub(super) const MAX_INFLATED: usize = 32 << 20;
 
+/// Maximum number of bytes that the archives in a text of a run are read from and expanded to.
+const MAX_INFLATED_OF_TEXT: usize = 128 << 10;
+
 /// Maximum number of encodings that are removed one after the other. For example, base64 in an
 /// archive in base64 has three.
 pub(super) const MAX_DEPTH: usize = 3;
@@ -32,6 +35,12 @@ impl<'a> Meter<'a> {
     pub(super) fn new(bytes: usize, cancelled: &'a AtomicBool) -> Self {
         let inflatable = MAX_INFLATED.saturating_add(bytes.saturating_mul(2));
         Self { cancelled, steps: 0, inflatable, incomplete: false }
+    }
+
+    /// Creates the meter of a search in a text of a run, such as a line of a log. Archives in texts
+    /// are expanded to few bytes, because many texts are searched while others wait.
+    pub(super) fn of_text(cancelled: &'a AtomicBool) -> Self {
+        Self { cancelled, steps: 0, inflatable: MAX_INFLATED_OF_TEXT, incomplete: false }
     }
 
     /// Adds `steps` to the count. One step is the work for one byte in one pass.

@@ -19,7 +19,7 @@ pub struct Found {
 }
 
 /// Returns the secrets in `bytes`, sorted by their ranges. Recognizes only credentials in known
-/// formats and encodings.
+/// formats and encodings. Searches only the first 128 KiB of archives in `bytes`.
 ///
 /// # Examples
 ///
@@ -36,7 +36,7 @@ pub struct Found {
 #[must_use]
 pub fn find(bytes: &[u8]) -> Vec<Found> {
     let never = AtomicBool::new(false);
-    let secrets = search(bytes, true, &mut Meter::new(bytes.len(), &never)).unwrap_or_default();
+    let secrets = search(bytes, true, &mut Meter::of_text(&never)).unwrap_or_default();
     let mut found: Vec<Found> = secrets
         .into_iter()
         .map(|secret| Found { range: secret.range, format: secret.format })
@@ -52,7 +52,7 @@ const REDACTED: &str = "[REDACTED]";
 
 /// Maximum number of times that [`redact`] searches a text. A second search is needed because the
 /// text around a removed secret can form another one.
-const MAX_SEARCHES: usize = 8;
+const MAX_SEARCHES: usize = 3;
 
 /// Returns `text` with each secret replaced by `[REDACTED]`. Borrows `text` if it has no secret.
 ///

@@ -7,6 +7,8 @@ use proptest::prelude::*;
 
 use super::contexts::{CONTEXTS, Form};
 use super::formats::FORMATS;
+use super::layers::search;
+use super::meter::Meter;
 use super::shape::{Class, Part};
 use super::{find, redact, scan};
 
@@ -348,6 +350,29 @@ fn the_value_of_a_secret_does_not_depend_on_its_encoding() {
 /// Returns a deflate stream of `bytes` zero bytes, as gzip.
 fn bomb(bytes: usize) -> Vec<u8> {
     gzip(&vec![0; bytes])
+}
+
+#[test]
+fn a_secret_directly_after_another_one_is_found() {
+    // spec: X10b
+    let (known, new, never) = (Random(4).token(), Random(5).token(), AtomicBool::new(false));
+    let value = |text: &str| scan(text.as_bytes(), &never).unwrap().secrets;
+    let expected = value(&new);
+    for between in ["", "abc", "_", "-", ".", "\n"] {
+        let found = value(&format!("{known}{between}{new}"));
+        assert!(found.contains(&expected[0]), "{between:?}: {found:?}");
+    }
+}
+
+#[test]
+fn a_small_text_that_expands_to_a_large_one_needs_few_steps() {
+    // spec: X16a
+    let bomb = base64(&gzip(&b"\"a\" + \"b\"\n".repeat(300_000)));
+    let never = AtomicBool::new(false);
+    let mut meter = Meter::of_text(&never);
+    search(bomb.as_bytes(), true, &mut meter).unwrap();
+    // Without the smaller limit of texts, this needs more than 100 million steps.
+    assert!(meter.steps() < 20_000_000, "{}", meter.steps());
 }
 
 #[test]
