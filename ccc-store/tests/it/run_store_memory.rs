@@ -14,7 +14,7 @@ fn actor() -> Actor {
     Actor { id: 1, login: "someone".to_owned(), kind: ActorKind::User }
 }
 
-/// A comment whose text has `comment` bytes, on an issue whose description has `body` bytes.
+/// Returns a comment whose text has `comment` bytes, on an issue whose description has `body` bytes.
 fn event(number: u64, body: usize, comment: usize) -> IssueEvent {
     IssueEvent {
         repo: RepoRef { host: "h".into(), id: 1, owner: "o".into(), name: "r".into() },
