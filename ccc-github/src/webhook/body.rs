@@ -1,9 +1,11 @@
 //! The memory for the bodies of deliveries, and a body in this memory.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, VecDeque};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use ccc_core::CancellationToken;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 /// The size of one segment, in bytes. Memory is reserved and counted in segments.
 pub(super) const SEGMENT: usize = 16 << 10;
@@ -18,13 +20,31 @@ const FOR_ALL: usize = 48 << 20;
 /// W4b).
 ///
 /// A signature can only be verified after the whole body has arrived. Without a limit, a client that
-/// knows no webhook secret could therefore use up the memory. The segments are used again, because
-/// an allocator does not always return freed memory to the operating system.
+/// knows no webhook secret could therefore use up the memory. If no memory is free, the body that has
+/// been incomplete for the longest time ends, because GitHub sends a body without pauses. The segments
+/// are used again, because an allocator does not always return freed memory to the operating system.
 #[derive(Debug)]
 pub(super) struct BodyMemory {
     for_small: Arc<Semaphore>,
     for_all: Arc<Semaphore>,
     unused: Mutex<Vec<Vec<u8>>>,
+    incomplete: Mutex<Incomplete>,
+    /// Notified when the memory of a body is free.
+    freed: Notify,
+}
+
+/// The incomplete bodies by their numbers. A smaller number is older.
+#[derive(Debug, Default)]
+struct Incomplete {
+    bodies: BTreeMap<u64, IncompleteBody>,
+    next: u64,
+}
+
+#[derive(Debug)]
+struct IncompleteBody {
+    small: bool,
+    /// Cancelled when the body must end.
+    ended: CancellationToken,
 }
 
 /// The error for a body for which there is no memory.
@@ -35,6 +55,8 @@ pub(super) struct OutOfMemory;
 #[derive(Debug)]
 pub(super) struct SegmentedBody {
     memory: Arc<BodyMemory>,
+    number: u64,
+    ended: CancellationToken,
     /// Whether the body can use the memory for small bodies.
     small: bool,
     segments: VecDeque<Vec<u8>>,
@@ -46,7 +68,16 @@ pub(super) struct SegmentedBody {
 #[derive(Debug)]
 pub(super) struct WholeBody {
     pub(super) bytes: Vec<u8>,
-    _permits: Vec<OwnedSemaphorePermit>,
+    permits: Vec<OwnedSemaphorePermit>,
+    memory: Arc<BodyMemory>,
+}
+
+impl Drop for WholeBody {
+    fn drop(&mut self) {
+        self.bytes = Vec::new();
+        self.permits.clear();
+        self.memory.freed.notify_waiters();
+    }
 }
 
 impl BodyMemory {
@@ -56,15 +87,30 @@ impl BodyMemory {
             for_small: semaphore(FOR_SMALL),
             for_all: semaphore(FOR_ALL),
             unused: Mutex::default(),
+            incomplete: Mutex::default(),
+            freed: Notify::new(),
         })
+    }
+
+    fn incomplete(&self) -> MutexGuard<'_, Incomplete> {
+        self.incomplete.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Starts a body. `declared` is its length as the request declares it. A body without a declared
     /// length counts as a large one.
     pub(super) fn body(self: &Arc<Self>, declared: Option<u64>) -> SegmentedBody {
+        let small = declared.is_some_and(|length| length <= SMALL_BODY as u64);
+        let ended = CancellationToken::new();
+        let mut incomplete = self.incomplete();
+        let number = incomplete.next;
+        incomplete.next += 1;
+        let entry = IncompleteBody { small, ended: ended.clone() };
+        incomplete.bodies.insert(number, entry);
         SegmentedBody {
             memory: Arc::clone(self),
-            small: declared.is_some_and(|length| length <= SMALL_BODY as u64),
+            number,
+            ended,
+            small,
             segments: VecDeque::new(),
             permits: Vec::new(),
             length: 0,
@@ -79,6 +125,22 @@ impl BodyMemory {
         shared.or_else(|_| Arc::clone(&self.for_small).try_acquire_owned()).map_err(|_| OutOfMemory)
     }
 
+    /// Ends the oldest incomplete body other than `number`, unless the memory of a body that was ended
+    /// before is about to become free. A large body ends only large ones, so that large bodies starve
+    /// no small ones.
+    fn end_oldest(&self, number: u64, small: bool) -> Result<(), OutOfMemory> {
+        let incomplete = self.incomplete();
+        let mut others = incomplete
+            .bodies
+            .iter()
+            .filter(|(other, body)| **other != number && (small || !body.small))
+            .map(|(_, body)| body);
+        let oldest =
+            others.clone().find(|body| body.ended.is_cancelled()).or_else(|| others.next());
+        oldest.ok_or(OutOfMemory)?.ended.cancel();
+        Ok(())
+    }
+
     fn segment(&self) -> Vec<u8> {
         let unused = self.unused.lock().unwrap_or_else(PoisonError::into_inner).pop();
         unused.unwrap_or_else(|| Vec::with_capacity(SEGMENT))
@@ -91,8 +153,30 @@ impl SegmentedBody {
         self.length
     }
 
-    /// Appends `bytes`.
-    pub(super) fn push(&mut self, mut bytes: &[u8]) -> Result<(), OutOfMemory> {
+    /// Returns a token that is cancelled when the body must end, because another body needs memory.
+    pub(super) fn ended(&self) -> CancellationToken {
+        self.ended.clone()
+    }
+
+    /// Appends `bytes`. If no memory is free, the oldest incomplete body ends first.
+    pub(super) async fn push(&mut self, mut bytes: &[u8]) -> Result<(), OutOfMemory> {
+        loop {
+            let memory = Arc::clone(&self.memory);
+            let mut freed = pin!(memory.freed.notified());
+            // Memory that becomes free after the next line is not missed.
+            freed.as_mut().enable();
+            let before = self.length;
+            match self.try_push(bytes) {
+                Ok(()) => return Ok(()),
+                Err(OutOfMemory) => memory.end_oldest(self.number, self.small)?,
+            }
+            bytes = &bytes[self.length - before..];
+            freed.await;
+        }
+    }
+
+    /// Appends `bytes` as far as memory is free.
+    fn try_push(&mut self, mut bytes: &[u8]) -> Result<(), OutOfMemory> {
         while !bytes.is_empty() {
             let room = self.segments.back().map_or(0, |last| SEGMENT - last.len());
             if room == 0 {
@@ -122,18 +206,23 @@ impl SegmentedBody {
         while let Some(segment) = self.segments.pop_front() {
             bytes.extend_from_slice(&segment);
         }
-        WholeBody { bytes, _permits: std::mem::take(&mut self.permits) }
+        let permits = std::mem::take(&mut self.permits);
+        WholeBody { bytes, permits, memory: Arc::clone(&self.memory) }
     }
 }
 
 impl Drop for SegmentedBody {
     fn drop(&mut self) {
-        // The permits are dropped after this, so the number of segments stays within the limit.
+        self.memory.incomplete().bodies.remove(&self.number);
         let mut unused = self.memory.unused.lock().unwrap_or_else(PoisonError::into_inner);
         unused.extend(self.segments.drain(..).map(|mut segment| {
             segment.clear();
             segment
         }));
+        drop(unused);
+        // The permits are dropped last, so the number of segments stays within the limit.
+        self.permits.clear();
+        self.memory.freed.notify_waiters();
     }
 }
 
@@ -150,7 +239,7 @@ mod tests {
         let mut bodies = Vec::new();
         loop {
             let mut body = memory.body(declared.then_some(size as u64));
-            let arrived = vec![b'x'; size].chunks(5_000).try_for_each(|chunk| body.push(chunk));
+            let arrived = vec![b'x'; size].chunks(5_000).try_for_each(|chunk| body.try_push(chunk));
             bodies.push(body);
             if arrived.is_err() {
                 return bodies;
@@ -194,8 +283,58 @@ mod tests {
         let memory = BodyMemory::new();
         let _large = fill(&memory, 25 * MIB, true);
         let mut body = memory.body(Some(1));
-        assert!(body.push(&[0; SMALL_BODY]).is_ok());
-        assert!(body.push(&[0]).is_err());
+        assert!(body.try_push(&[0; SMALL_BODY]).is_ok());
+        assert!(body.try_push(&[0]).is_err());
+    }
+
+    /// Appends a byte to `body` while another task waits for the end of `oldest`. Returns whether the
+    /// byte was appended, and whether `oldest` had to end.
+    async fn push_beside(body: &mut SegmentedBody, oldest: SegmentedBody) -> (bool, bool) {
+        let ended = oldest.ended();
+        let (stop, waits) = (CancellationToken::new(), ended.clone());
+        let end = async {
+            tokio::select! {
+                () = waits.cancelled() => drop(oldest),
+                () = stop.cancelled() => {}
+            }
+        };
+        let push = async {
+            let pushed = body.push(&[0]).await.is_ok();
+            stop.cancel();
+            pushed
+        };
+        let (pushed, ()) = tokio::join!(push, end);
+        (pushed, ended.is_cancelled())
+    }
+
+    #[tokio::test]
+    async fn the_oldest_incomplete_body_ends_if_no_memory_is_free() {
+        // spec: W4b
+        // Bodies that lack their last byte, as a client without the secret can send them.
+        let memory = BodyMemory::new();
+        let mut held = fill(&memory, SMALL_BODY, true);
+        held.pop();
+        assert_eq!(held.len(), 64 * MIB / SMALL_BODY);
+        let rest = held.split_off(1);
+        let mut genuine = memory.body(Some(1));
+        assert_eq!(push_beside(&mut genuine, held.remove(0)).await, (true, true));
+        assert!(rest.iter().all(|body| !body.ended().is_cancelled()), "one body is sufficient");
+        // The rest of the freed memory needs no further end.
+        assert!(memory.body(Some(1)).push(&[0]).await.is_ok());
+        assert!(rest.iter().all(|body| !body.ended().is_cancelled()));
+    }
+
+    #[tokio::test]
+    async fn a_large_body_ends_no_small_one() {
+        // spec: W4b
+        let memory = BodyMemory::new();
+        let mut small = fill(&memory, SMALL_BODY, true);
+        small.pop();
+        assert!(memory.body(Some(MIB as u64)).push(&[0]).await.is_err());
+        drop(small);
+        let mut large = fill(&memory, 25 * MIB, true);
+        let mut new = memory.body(Some(MIB as u64));
+        assert_eq!(push_beside(&mut new, large.remove(0)).await, (true, true));
     }
 
     #[test]
@@ -205,7 +344,7 @@ mod tests {
         for size in [1, 7, 16_384, 100_000] {
             for length in [0, 1, 16_383, 16_384, 16_385, 100_000] {
                 let mut body = memory.body(Some(length as u64));
-                text[..length].chunks(size).for_each(|chunk| body.push(chunk).unwrap());
+                text[..length].chunks(size).for_each(|chunk| body.try_push(chunk).unwrap());
                 assert_eq!(body.len(), length);
                 let whole = body.into_whole();
                 assert_eq!(whole.bytes, text[..length], "{length} in pieces of {size}");

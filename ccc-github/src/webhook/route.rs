@@ -174,8 +174,10 @@ async fn read(headers: &HeaderMap, body: Body, parts: &Parts) -> Result<WholeBod
         }
         _ => None,
     };
+    let mut whole = parts.memory.body(declared);
+    let ended = whole.ended();
     let whole = std::pin::pin!(async {
-        let (mut chunks, mut whole) = (body.into_data_stream(), parts.memory.body(declared));
+        let mut chunks = body.into_data_stream();
         while let Some(chunk) = chunks.next().await {
             let chunk = chunk.map_err(|_| {
                 refuse(
@@ -186,7 +188,7 @@ async fn read(headers: &HeaderMap, body: Body, parts: &Parts) -> Result<WholeBod
             if whole.len() + chunk.len() > MAX_BODY {
                 return Err(too_large());
             }
-            whole.push(&chunk).map_err(|_| out_of_memory(parts))?;
+            whole.push(&chunk).await.map_err(|_| out_of_memory(parts))?;
             if let Some(verifier) = &mut verifier {
                 verifier.update(&chunk);
             }
@@ -197,9 +199,12 @@ async fn read(headers: &HeaderMap, body: Body, parts: &Parts) -> Result<WholeBod
         }
     });
     // `select` polls its first argument first, so a body that has already arrived never times out.
-    match select(whole, parts.clock.sleep(BODY_DEADLINE)).await {
+    let displaced = std::pin::pin!(ended.cancelled());
+    let late = select(displaced, parts.clock.sleep(BODY_DEADLINE));
+    match select(whole, late).await {
         Either::Left((whole, _)) => whole,
-        Either::Right(_) => {
+        Either::Right((Either::Left(_), _)) => Err(out_of_memory(parts)),
+        Either::Right((Either::Right(_), _)) => {
             let line = format!(
                 "the body of the delivery did not arrive within {} seconds",
                 BODY_DEADLINE.as_secs()

@@ -236,26 +236,33 @@ async fn unverified_bodies_share_a_memory_limit() {
         let first = futures_util::stream::once(async move { Ok::<_, std::io::Error>(chunk) });
         Body::from_stream(first.chain(futures_util::stream::pending()))
     };
-    let mut held: Vec<_> = (0..2)
-        .map(|_| Box::pin(app.clone().oneshot(request("issues", unfinished(), b""))))
-        .collect();
-    for request in &mut held {
+    let hold = || Box::pin(app.clone().oneshot(request("issues", unfinished(), b"")));
+    let (mut oldest, mut second, mut third) = (hold(), hold(), hold());
+    for request in [&mut oldest, &mut second, &mut third] {
         assert!(futures_util::poll!(request.as_mut()).is_pending());
     }
-    let response = app.clone().oneshot(request("issues", unfinished(), b"")).await.unwrap();
-    assert_eq!(response.status(), 503);
-    assert_eq!(response.headers()["retry-after"], "10");
     // A small delivery has memory that large bodies cannot use, if its length is declared.
     let mut small = request("ping", "{}", b"{}");
-    assert_eq!(app.clone().oneshot(request("ping", "{}", b"{}")).await.unwrap().status(), 503);
     small.headers_mut().insert("content-length", 2.into());
     assert_eq!(app.clone().oneshot(small).await.unwrap().status(), 200);
+    // The third body displaces the oldest one.
+    let response = oldest.await.unwrap();
+    assert_eq!(response.status(), 503);
+    assert_eq!(response.headers()["retry-after"], "10");
+    for request in [&mut second, &mut third] {
+        assert!(futures_util::poll!(request.as_mut()).is_pending());
+    }
+    // A delivery without a declared length counts as large, and displaces the oldest one too.
+    let undeclared = app.clone().oneshot(request("ping", "{}", b"{}"));
+    let (undeclared, second) = tokio::join!(undeclared, second);
+    assert_eq!(undeclared.unwrap().status(), 200);
+    assert_eq!(second.unwrap().status(), 503);
     // A request that is refused because of its headers uses no memory. Its body, which never ends,
     // is not read.
     let mut headless = request("issues", unfinished(), b"");
     headless.headers_mut().remove("x-hub-signature-256");
     assert_eq!(app.clone().oneshot(headless).await.unwrap().status(), 400);
-    drop(held);
+    drop(third);
     let wrong = request("issues", Body::from(chunk), b"something else");
     assert_eq!(app.oneshot(wrong).await.unwrap().status(), 401);
 }
