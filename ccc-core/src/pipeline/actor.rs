@@ -51,7 +51,7 @@ impl Pipeline {
         let (host, number) = (&self.parts.host, event.issue.number);
         // The marker limits the answers also after a restart of the program.
         let day = self.parts.clock.now().strftime("%F");
-        let marker = format!("refused-{}-{day}", event.actor.id);
+        let marker = format!("refused-{}-{number}-{day}", event.actor.id);
         let body = not_permitted(&event.actor.login, self.parts.required_permission());
         let answer = host.answer_refused(&event.repo, number, &marker, &body);
         self.with_access(&event.repo, Grant::Discuss, answer).await

@@ -220,12 +220,22 @@ impl Place {
             return true;
         }
         let others = |one: &Connection| !one.evicted && one.class == Some(Class::Other);
-        let accepted = table.count(others) <= limits.others
-            && table.count(|one| others(one) && one.peer == Some(peer)) <= limits.per_peer;
-        if !accepted {
+        let of_peer = |one: &Connection| others(one) && one.peer == Some(peer);
+        if table.count(of_peer) > limits.per_peer {
             self.places.log_refusal();
+            return false;
         }
-        accepted
+        if table.count(others) <= limits.others {
+            return true;
+        }
+        // A client that sends its body slowly must not make `/health` fail.
+        let slow = |one: &Connection| others(one) && one.stage == Stage::Body && one.since != since;
+        let evicted = table.evict_slowest(slow);
+        match evicted {
+            true => self.places.log_eviction(true),
+            false => self.places.log_refusal(),
+        }
+        evicted
     }
 
     /// Marks that the body of the present request has arrived in full.

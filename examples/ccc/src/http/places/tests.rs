@@ -116,6 +116,7 @@ fn places_for_deliveries_are_not_for_other_requests() {
     }
     for number in 0..5 {
         assert!(all.begin(number, Class::Other, peer(number as u8)));
+        all.place(number).body_arrived();
     }
     assert!(!all.begin(5, Class::Other, peer(100)), "the rest is for deliveries");
     assert!(all.begin(6, Class::Delivery, peer(100)));
@@ -132,6 +133,25 @@ fn places_for_deliveries_are_not_for_other_requests() {
     all.place(0).end();
     all.place(3).end();
     assert!(all.begin(3, Class::Other, peer(1)));
+}
+
+#[test]
+fn a_request_takes_the_place_of_one_whose_body_is_slow() {
+    // spec: W12b
+    let mut all = Fixture::new();
+    for number in 0..7 {
+        all.connect(number, None).unwrap();
+    }
+    for number in 0..5 {
+        assert!(all.begin(number, Class::Other, peer(number as u8)));
+    }
+    all.place(0).body_arrived();
+    assert!(all.begin(5, Class::Other, peer(100)), "such as a check of the health");
+    let closed = |all: &Fixture, number| all.place(number).closes.is_cancelled();
+    assert!(closed(&all, 1), "the oldest without a complete body");
+    assert!([0, 2, 3, 4, 5].iter().all(|number| !closed(&all, *number)));
+    assert!(all.begin(6, Class::Other, peer(100)));
+    assert!(closed(&all, 2));
 }
 
 #[test]
