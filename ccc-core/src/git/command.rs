@@ -22,6 +22,8 @@ use crate::{Error, ErrorKind, Result, Secret};
 
 /// The shell that sets the ceilings of a git process.
 const SHELL: &str = "/bin/sh";
+/// The tree without files, which git knows without an object.
+const EMPTY_TREE: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
 
 /// One call of `git`.
 pub(super) struct Call {
@@ -91,6 +93,9 @@ impl Call {
         // that `HEAD` names in a repository that is not bare.
         self.settings.push("core.bare=false".to_owned());
         path.clone_into(&mut self.cwd);
+        // No attribute of the tree has an effect (spec: X6e), and the comparison of many patterns
+        // with many files takes minutes. Older versions of git ignore this variable.
+        self.env.push(("GIT_ATTR_SOURCE".to_owned(), EMPTY_TREE.into()));
         // The agent's program can have another UID than this process.
         self.umask = "022";
         self

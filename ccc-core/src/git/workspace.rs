@@ -136,6 +136,7 @@ impl HostGit {
             .dir(git_dir)
             .work_tree(workspace)
             .setting(format!("checkout.workers={WORKERS}"))
+            .reads_workspace()
             .args(["-u", "--reset", base.as_str()])
             .run()
             .await

@@ -36,7 +36,8 @@ fn starts(bytes: &[u8]) -> impl Iterator<Item = (usize, usize)> + '_ {
 }
 
 /// Expands the archives in `bytes`, as far as the limits of `meter` allow. A damaged archive is
-/// expanded up to the damage. Returns nothing if a limit is exceeded.
+/// expanded up to the damage. Returns nothing if a gzip or zip archive exceeds a limit or cannot be
+/// read. A zlib stream is expanded up to the limit, because ordinary images exceed it.
 ///
 /// # Errors
 /// [`Cancelled`] if the scan was cancelled.
@@ -45,12 +46,20 @@ pub(super) fn expand(bytes: &[u8], meter: &mut Meter) -> Result<Vec<Expanded>, C
     let mut starts: Vec<_> = starts(bytes).collect();
     starts.sort_unstable();
     meter.add(bytes.len())?;
+    if memchr::memmem::find_iter(bytes, ZIP).any(|at| is_unreadable(bytes, at)) {
+        meter.incomplete = true;
+        return Ok(Vec::new());
+    }
     for (start, data) in starts {
         // Compressed data can contain the bytes of a header by chance.
         if start < covered {
             continue;
         }
+        let before = meter.incomplete;
         let (inflated, end) = inflate(bytes, data, meter)?;
+        if ZLIB.iter().any(|header| bytes[start..].starts_with(header)) {
+            meter.incomplete = before;
+        }
         if !inflated.is_empty() {
             covered = end;
             all.push(Expanded { bytes: inflated, start, end });
@@ -95,6 +104,18 @@ fn zip(bytes: &[u8], at: usize) -> Option<usize> {
     let (flags, method) = (number(6), number(8));
     let data = at + ZIP_HEADER + number(26) + number(28);
     (method == 8 && flags & 1 == 0 && data < bytes.len()).then_some(data)
+}
+
+/// Returns whether the zip entry at `at` is encrypted or is compressed with a method that is not
+/// supported, such as bzip2 or LZMA (APPNOTE.TXT of PKWARE, sections 4.4.4 and 4.4.5).
+fn is_unreadable(bytes: &[u8], at: usize) -> bool {
+    let Some(header) = bytes.get(at..at + ZIP_HEADER) else { return false };
+    let number = |at: usize| u16::from_le_bytes([header[at], header[at + 1]]);
+    let (version, flags, method) = (number(4), number(6), number(8));
+    let known = matches!(method, 0..=10 | 12 | 14 | 16 | 18..=20 | 93..=99);
+    // Other data can contain the first bytes of a header by chance.
+    let plausible = known && version <= 63 && (1..=4096).contains(&number(26));
+    plausible && (!matches!(method, 0 | 8) || flags & 1 != 0)
 }
 
 /// Expands the deflate stream at `at`. Returns the content and the end of the stream.

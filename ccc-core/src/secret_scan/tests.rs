@@ -394,6 +394,44 @@ fn an_archive_over_the_limits_is_reported_and_does_not_grow() {
     }
 }
 
+#[test]
+fn a_zip_entry_that_cannot_be_read_is_reported() {
+    // spec: X10b, X16a
+    let never = AtomicBool::new(false);
+    let with = |flags: u8, method: u8| {
+        let mut bytes = zip(b"text");
+        (bytes[6], bytes[8]) = (flags, method);
+        bytes
+    };
+    for (flags, method, expected) in [
+        (0, 8, false),
+        (1, 8, true),
+        (1, 0, true),
+        (0, 9, true),
+        (0, 12, true),
+        (0, 14, true),
+        (0, 200, false),
+    ] {
+        let incomplete = scan(&with(flags, method), &never).unwrap().incomplete;
+        assert_eq!(incomplete, expected, "flags {flags}, method {method}");
+    }
+}
+
+#[test]
+fn a_large_image_is_searched_up_to_the_limit_and_not_refused() {
+    // spec: X16a
+    let token = Random(7).token();
+    let image = |start: &[u8]| {
+        let pixels = [start, &vec![0; 40 << 20]].concat();
+        let stream = miniz_oxide::deflate::compress_to_vec_zlib(&pixels, 6);
+        [b"\x89PNG\r\n\x1a\n".to_vec(), stream].concat()
+    };
+    let never = AtomicBool::new(false);
+    let plain = scan(&image(b""), &never).unwrap();
+    assert_eq!((plain.incomplete, plain.secrets.len()), (false, 0));
+    assert!(!scan(&image(format!(" {token} ").as_bytes()), &never).unwrap().secrets.is_empty());
+}
+
 /// A function that makes an input of about this size.
 type Input = Box<dyn Fn(usize) -> Vec<u8>>;
 

@@ -92,7 +92,7 @@ fn nesting(line: &str) -> usize {
     loop {
         let before = rest.len();
         rest = rest.trim_start_matches([' ', '\t']);
-        spaces += before - rest.len();
+        let indent = before - rest.len();
         let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
         let (length, bullet) = match (digits, rest[digits..].chars().next()) {
             (0, Some('>')) => (1, false),
@@ -105,6 +105,8 @@ fn nesting(line: &str) -> usize {
             break;
         }
         markers += 1;
+        // Only spaces before a marker indent it. Those after the last one are text.
+        spaces += indent;
         rest = after;
     }
     // An item inside another one is indented by two columns or more.

@@ -120,6 +120,23 @@ fn publish(remote: &Path, tree: &str) -> ObjectId {
     ObjectId::new(commit).unwrap()
 }
 
+/// Checks that the attributes of a repository, which have no effect, are not compared with its files.
+#[tokio::test]
+async fn attributes_with_many_patterns_do_not_slow_a_checkout_down() {
+    // spec: X6e, X18b
+    let world = limited(TREE, GitLimits::default().with_workspace_cpu(Duration::from_secs(12)));
+    let patterns: String = (0..60_000).map(|n| format!("*a*a*b{n} foo=1\n")).collect();
+    let (attributes, empty) = (blob(&world.remote, patterns.as_bytes()), blob(&world.remote, b""));
+    let mut entries = vec![format!("100644 blob {attributes}\t.gitattributes\0")];
+    entries.extend(
+        (0..3_000)
+            .map(|n| format!("100644 blob {empty}\taaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa{n:04}\0")),
+    );
+    publish(&world.remote, &tree(&world.remote, &entries));
+    let at = within(120, world.checkout(run(1))).await.unwrap();
+    assert_eq!(files_below(&at.path).len(), 3_001);
+}
+
 /// Returns a tree that contains `inner` under ten names, in ten levels.
 fn levels(remote: &Path, inner: &str, width: usize, levels: usize) -> String {
     (0..levels).fold(inner.to_owned(), |inner, _| {

@@ -259,6 +259,9 @@ fn a_cut_does_not_show_hidden_text() {
     assert_eq!(displayed(&large), "[text removed: it has more than 256 KiB]");
     let deep = format!("{}secret", "> ".repeat(300));
     assert_eq!(displayed(&deep), "[text removed: quotes or lists are nested too deeply]");
+    // Spaces that no marker follows do not nest anything.
+    let code = format!("```diff\n+{}^\n```\n", " ".repeat(900));
+    assert_eq!(displayed(&code), code);
 }
 
 /// Texts that make careless parsers slow: each is repeated to the wanted size.
