@@ -31,7 +31,7 @@ async fn run(policy: &TrustPolicy, permission: Permission, path: &str) -> Ended 
     let mut event = fixture.event.clone();
     // An explicit request gets a reply, also if the run is refused.
     event.trigger = Trigger::Labeled { label: "claude".to_owned() };
-    event.actor = fixture.host.add_actor(9, "somebody", permission);
+    event.actor = fixture.host.add_actor(9, "requester", permission);
     let pipeline = Pipeline::builder()
         .host(Arc::clone(&fixture.host))
         .runner(Arc::clone(&fixture.runner))
