@@ -175,6 +175,11 @@ impl<'a> Case<'a> {
             PlainGitEffect::Keeps => {
                 said.status.success() && !differing(&git.staged(), left).is_empty()
             }
+            PlainGitEffect::Publishes => {
+                let head = git.git_text(&["rev-parse", "HEAD"], b"");
+                self.remote_refs().get("refs/heads/bait") == Some(&head)
+                    && differing(&git.tree(&head), left).is_empty()
+            }
             PlainGitEffect::Dies => !said.status.success() && !trap.ran(),
             PlainGitEffect::LaysOut => {
                 let laid_out = files_below(&trap.away.join("clone"));

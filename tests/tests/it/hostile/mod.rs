@@ -7,6 +7,7 @@
 //!
 //! This prints the table of `SECURITY.md`.
 
+mod change;
 mod content;
 mod fixture;
 mod plain;
@@ -30,12 +31,13 @@ use vector::{Vector, table};
 const AT_ONCE: usize = 4;
 
 fn vectors() -> Vec<Vector> {
-    [programs::VECTORS, transfer::VECTORS, content::VECTORS, tree::VECTORS].concat()
+    [programs::VECTORS, transfer::VECTORS, content::VECTORS, tree::VECTORS, change::VECTORS]
+        .concat()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_vector_affects_host_git() {
-    // spec: X6a, X6b, X6e, X9
+    // spec: X6a, X6b, X6e, X7, X9, X10b, X17a, X17b
     let (fixture, turns) = (Arc::new(Fixture::new().await), Arc::new(Semaphore::new(AT_ONCE)));
     let mut tries = JoinSet::new();
     for (n, vector) in (1..).zip(vectors()) {

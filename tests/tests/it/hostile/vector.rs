@@ -35,6 +35,8 @@ pub(crate) enum PlainGitEffect {
     Spills,
     /// The index differs from the files.
     Keeps,
+    /// The branch `bait` of the configured remote has the files of the workspace.
+    Publishes,
     /// Git fails.
     Dies,
     /// The clone in `$AWAY/clone` differs from the commit.
@@ -88,6 +90,12 @@ pub(crate) const fn keeps(name: &'static str, plant: &'static str) -> Vector {
     new(name, plant, "git add -A", PlainGitEffect::Keeps)
 }
 
+/// Returns a vector that plain git commits and pushes.
+pub(crate) const fn publishes(name: &'static str, plant: &'static str) -> Vector {
+    let bait = "git add -A && git commit -qm x && git push -q $REMOTE HEAD:refs/heads/bait";
+    new(name, plant, bait, PlainGitEffect::Publishes)
+}
+
 /// Returns a vector that makes `git add` fail.
 pub(crate) const fn dies(name: &'static str, plant: &'static str) -> Vector {
     new(name, plant, "git add -A", PlainGitEffect::Dies)
@@ -136,6 +144,7 @@ impl PlainGitEffect {
             Self::Strays => "pushes to the attacker",
             Self::Spills => "pushes other refs",
             Self::Keeps => "stages content that differs from the files",
+            Self::Publishes => "pushes the change",
             Self::Dies => "fails",
             Self::LaysOut => "checks out content that differs from the commit",
             Self::Shows(_) => "shows false history or content",
