@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ccc_core::event::{Actor, IssueEvent, IssueSnapshot, Trigger};
-use ccc_core::pipeline::{Pipeline, RunReport};
+use ccc_core::pipeline::{Limits, Pipeline, RunReport};
 use ccc_core::testing::{FakeHost, git, has_part};
 use ccc_core::vcs::Permission;
 use ccc_core::{CancellationToken, Clock as _, Outcome, SystemClock};
@@ -70,12 +70,16 @@ impl Fixture {
         let runner = DockerRunner::builder(&state).workspaces(workspaces).image(image());
         let runner = Arc::new(runner.build().unwrap());
         let owner = std::fs::read_to_string(state.join("owner")).unwrap();
+        // A busy machine may need long for the cleanup of a hundred runs. This test asks whether
+        // anything is left, not how long that takes.
+        let limits = Limits::default().with_cleanup(Duration::from_secs(600));
         let pipeline = Pipeline::builder()
             .host(Arc::clone(&host))
             .runner(Arc::clone(&runner))
             .agent(ScriptedAgent::parse(AGENT).unwrap())
             .credentials(MemoryCredentialStore::default())
             .data_dir(&data)
+            .limits(limits)
             .build()
             .unwrap();
         let engine = Engine::watch(&owner).await;
