@@ -1,6 +1,7 @@
 //! The configuration of the program, from the file `ccc.toml` and from environment variables
 //! `CCC_<SECTION>__<KEY>`.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +11,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 mod agent;
+mod check_values;
 mod environment;
 mod file;
 mod github;
@@ -18,7 +20,7 @@ mod model;
 mod runner;
 mod secret;
 mod server;
-mod setting_names;
+mod settings;
 mod store;
 mod table;
 
@@ -28,14 +30,16 @@ pub use github::GitHubConfig;
 pub use model::ModelConfig;
 pub use runner::RunnerConfig;
 pub(crate) use server::first_address;
+use server::listen_address;
 pub use server::{Network, ServerConfig};
 pub(crate) use store::KeySource;
 pub use store::StoreConfig;
 
+use check_values::{Places, check_values};
 use environment::{key_of_variable, unknown_variable, value_of};
 use file::{default_file, read_file};
 use invalid::invalid;
-use setting_names::{CLAUDE_CODE_VARIABLES, ENV_ONLY, check_known};
+use settings::{CLAUDE_CODE_VARIABLES, ENV_ONLY, check_known};
 use table::{insert, names_credential, take};
 
 /// The whole configuration.
@@ -72,7 +76,9 @@ use table::{insert, names_credential, take};
 #[serde(default)]
 #[non_exhaustive]
 pub struct Config {
-    /// The address on which the service listens. Default: 127.0.0.1:8080.
+    /// The address on which the service listens. The host `localhost` is 127.0.0.1. Default:
+    /// 127.0.0.1:8080.
+    #[serde(deserialize_with = "listen_address")]
     pub listen: Option<SocketAddr>,
     /// The data directory, which contains mirrors, workspaces and runs. See
     /// [`data_dir`](Self::data_dir()) for the default.
@@ -118,8 +124,9 @@ impl Config {
         file: Option<&Path>,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self> {
+        let mut places = Places::new();
         let mut table = match file {
-            Some(path) => read_file(path)?,
+            Some(path) => read_file(path, &mut places)?,
             None => Table::new(),
         };
         let mut secrets = Table::new();
@@ -128,7 +135,9 @@ impl Config {
         let unknown_variables = names.filter_map(unknown_variable).collect();
         for (name, value) in &environment {
             if let Some(key) = key_of_variable(name) {
-                check_known(&key, &format!("the environment variable {name}"))?;
+                let place = format!("the environment variable {name}");
+                check_known(&key, &place)?;
+                places.insert(key.clone(), place);
                 let target =
                     if ENV_ONLY.contains(&key.as_str()) { &mut secrets } else { &mut table };
                 insert(target, &key, value_of(&key, value.clone()));
@@ -143,11 +152,13 @@ impl Config {
                 let Some((_, value)) = set else { continue };
                 let secret = ENV_ONLY.contains(key);
                 if secret || table.get("model").is_none_or(|model| model.get("url").is_none()) {
+                    places.insert((*key).to_owned(), format!("the environment variable {name}"));
                     let target = if secret { &mut secrets } else { &mut table };
                     insert(target, key, Value::String(value.clone()));
                 }
             }
         }
+        check_values(&table, &places)?;
         let mut config: Self = Value::Table(table).try_into().map_err(|e: toml::de::Error| {
             invalid(format!("the configuration is invalid: {}", e.message()))
         })?;
@@ -180,20 +191,28 @@ impl Config {
     ///
     /// # Errors
     /// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) if no data directory is configured, and
-    /// neither `XDG_DATA_HOME` nor `HOME` is set.
+    /// neither `XDG_DATA_HOME` nor `HOME` is an absolute path.
     pub fn data_dir(&self) -> Result<PathBuf> {
         if let Some(path) = &self.data_dir {
             return Ok(path.clone());
         }
-        let home = std::env::var_os("HOME").map(PathBuf::from);
-        std::env::var_os("XDG_DATA_HOME")
-            .map(PathBuf::from)
-            .or_else(|| home.map(|home| home.join(".local/share")))
-            .map(|base| base.join("ccc"))
-            .ok_or_else(|| {
-                invalid("the data directory has no default, because HOME and XDG_DATA_HOME are not set: set data_dir or CCC_DATA_DIR".to_owned())
-            })
+        default_data_dir(|name| std::env::var_os(name)).ok_or_else(|| {
+            invalid(
+                "the data directory has no default, because neither XDG_DATA_HOME nor HOME is an absolute \
+                 path: set data_dir or CCC_DATA_DIR"
+                    .to_owned(),
+            )
+        })
     }
+}
+
+/// Returns the data directory for the environment variables `variable`. An empty or relative path
+/// counts as not set, as the XDG Base Directory Specification requires.
+fn default_data_dir(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let directory = |name| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = directory("XDG_DATA_HOME")
+        .or_else(|| directory("HOME").map(|home| home.join(".local/share")))?;
+    Some(base.join("ccc"))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use ccc_core::Result;
 use toml::{Table, Value};
 
 use crate::config::invalid::invalid;
-use crate::config::setting_names::{CLAUDE_CODE_VARIABLES, KEYS};
+use crate::config::settings::{CLAUDE_CODE_VARIABLES, Form, SETTINGS, setting};
 
 /// Returns the environment variables of this process that can be settings: all variables with the
 /// prefix `CCC_`, and the variables of Claude Code that this program uses.
@@ -52,7 +52,8 @@ pub(super) fn unknown_variable(name: &str) -> Option<String> {
         return None;
     }
     let distance = |variable: &String| strsim::damerau_levenshtein(variable, name);
-    let nearest = KEYS.iter().map(|key| variable_of_key(key)).min_by_key(distance)?;
+    let nearest =
+        SETTINGS.iter().map(|setting| variable_of_key(setting.name)).min_by_key(distance)?;
     let hint = match distance(&nearest) {
         0..=3 => format!("; did you mean {nearest}?"),
         _ => String::new(),
@@ -69,44 +70,11 @@ fn variable_of_key(key: &str) -> String {
 /// `CCC_LOG` contains the filter of the log.
 const NOT_SETTINGS: &[&str] = &["CCC_LOG"];
 
-/// Converts `text`, the value of an environment variable, to the type of the setting `key`.
+/// Returns `text`, the value of an environment variable, as the value of the setting `key`. A
+/// value that is not valid TOML is returned as text.
 pub(super) fn value_of(key: &str, text: String) -> Value {
-    let typed = matches!(
-        key.rsplit('.').next(),
-        Some(
-            "app_id"
-                | "concurrency"
-                | "wall_seconds"
-                | "idle_seconds"
-                | "allowed_actors"
-                | "on_opened"
-                | "on_reopened"
-                | "protected_classes"
-                | "protected_names"
-                | "max_files"
-                | "max_bytes"
-                | "write_spacing_ms"
-                | "allowed_tools"
-                | "max_turns"
-                | "images"
-                | "setup_hosts"
-                | "agent_hosts"
-                | "dangerously_unisolated"
-                | "dangerously_as_root"
-                | "dangerously_unencrypted"
-                | "memory_mib"
-                | "cpus"
-                | "processes"
-                | "workspace_mib"
-                | "workspace_files"
-                | "max_usd"
-                | "allowed"
-                | "price"
-                | "dangerously_without"
-                | "trusted_proxies"
-        )
-    );
-    if typed
+    let toml = setting(key).is_some_and(|setting| setting.form == Form::Toml);
+    if toml
         && let Ok(table) = format!("value = {text}").parse::<Table>()
         && let Some(value) = table.get("value")
     {

@@ -1,11 +1,12 @@
 //! Settings of the HTTP server.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
-use ccc_core::{Error, Result};
-use serde::Deserialize;
+use ccc_core::Error;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use crate::config::invalid::invalid;
 
@@ -28,6 +29,21 @@ impl ServerConfig {
              that the limits per address use"
         ))
     }
+}
+
+/// Reads the address of a listener. Names other than `localhost` are refused, because a name can
+/// have several addresses.
+pub(super) fn listen_address<'de, D>(deserializer: D) -> Result<Option<SocketAddr>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    let text = String::deserialize(deserializer)?;
+    let numeric = match text.strip_prefix("localhost:") {
+        Some(port) => format!("127.0.0.1:{port}"),
+        None => text,
+    };
+    let address = numeric.parse().map_err(|_| D::Error::custom("it is not an address with a port"));
+    address.map(Some)
 }
 
 /// A network of IP addresses in CIDR notation, such as `10.0.0.0/8` or `2001:db8::/32`.
@@ -78,7 +94,7 @@ pub(crate) fn first_address(address: IpAddr, prefix: u8) -> IpAddr {
 impl FromStr for Network {
     type Err = Error;
 
-    fn from_str(text: &str) -> Result<Self> {
+    fn from_str(text: &str) -> Result<Self, Error> {
         let malformed = || {
             invalid(format!(
                 "server.trusted_proxies: `{text}` is not a network: write an address and the length \
@@ -122,7 +138,7 @@ impl FromStr for Network {
 impl TryFrom<String> for Network {
     type Error = Error;
 
-    fn try_from(text: String) -> Result<Self> {
+    fn try_from(text: String) -> Result<Self, Error> {
         text.parse()
     }
 }

@@ -3,6 +3,7 @@
 use ccc_core::Result;
 
 use super::Config;
+use super::settings::{ENV_ONLY, SETTINGS};
 
 fn load(file: &str, variables: &[(&str, &str)]) -> Result<Config> {
     let path = tempfile::NamedTempFile::new().unwrap();
@@ -65,14 +66,77 @@ fn an_error_names_the_wrong_setting() {
         ("[github]\nappid = 1", None, "no setting `github.appid`; did you mean `github.app_id`?"),
         ("", Some(("CCC_GITHUB__PRIVATE_KEY_FIL", "x")), "did you mean `github.private_key_file`?"),
         ("[github]\nwebhook_secret = 'x'", None, "a secret and must not be in this file"),
-        ("[github]\napp_id = 'x'", None, "invalid type"),
-        ("", Some(("CCC_LISTEN", "nowhere")), "invalid socket address"),
         ("a = ", None, "line 1"),
         ("[policy]\npermission = 'some'", None, "unknown variant"),
     ] {
         let error = load(file, variable.as_slice()).unwrap_err().to_string();
         assert!(error.contains(expected), "{file:?} {variable:?}: {error}");
         assert!(!error.contains('\n'), "{error}");
+    }
+}
+
+#[test]
+fn an_error_names_the_place_the_setting_and_an_example() {
+    let variable = |name, value| ("", Some((name, value)));
+    for ((file, variable), expected) in [
+        (variable("CCC_LISTEN", "nowhere"), ["CCC_LISTEN", "`listen`", "127.0.0.1:8080"]),
+        (variable("CCC_LISTEN", "localhost"), ["CCC_LISTEN", "`listen`", "127.0.0.1:8080"]),
+        (variable("CCC_GITHUB__APP_ID", "\"123\""), ["APP_ID", "`github.app_id`", "12345"]),
+        (variable("CCC_AGENT__WALL_SECONDS", "10m"), ["WALL_SECONDS", "is a text", "1800"]),
+        (variable("CCC_POLICY__ALLOWED_ACTORS", "alice"), ["ALLOWED_ACTORS", "a list", "[583231]"]),
+        (variable("CCC_POLICY__ON_OPENED", "yes"), ["ON_OPENED", "is a text", "true or false"]),
+        (variable("CCC_RUNS__CONCURRENCY", "-1"), ["CONCURRENCY", "the number -1", "such as 4"]),
+        (("\n[github]\napp_id = 'x'", None), [", line 3: ", "`github.app_id` is a text", "12345"]),
+        (("listen = 5", None), [", line 1: ", "`listen` is the number 5", "127.0.0.1:8080"]),
+        (("[agent]\nmodel = ['m']", None), [", line 2: ", "is a list", "opus"]),
+        (
+            ("[runs]\nconcurrency = 'x'", Some(("CCC_POLICY__MAX_FILES", "many"))),
+            ["line 2: the value of the setting `runs.concurrency`", "; ", "`policy.max_files`"],
+        ),
+    ] {
+        let error = load(file, variable.as_slice()).unwrap_err().to_string();
+        let complete = expected.iter().all(|part| error.contains(part));
+        assert!(complete, "{file:?} {variable:?}: {error}");
+    }
+    // A text can be a secret that was put into the wrong setting.
+    let error = load("", &[("CCC_GITHUB__APP_ID", "hunter2")]).unwrap_err().to_string();
+    assert!(!error.contains("hunter2"), "{error}");
+}
+
+#[test]
+fn the_example_of_each_setting_is_valid() {
+    for setting in SETTINGS.iter().filter(|setting| !ENV_ONLY.contains(&setting.name)) {
+        let Some((_, example)) = setting.expected.split_once("such as ") else { continue };
+        let name = format!("CCC_{}", setting.name.replace('.', "__").to_uppercase());
+        load("", &[(&name, example)]).unwrap_or_else(|error| panic!("{example}: {error}"));
+    }
+}
+
+#[test]
+fn a_listener_on_localhost_has_a_loopback_address() {
+    for (value, expected) in
+        [("localhost:80", "127.0.0.1:80"), ("[::1]:80", "[::1]:80"), ("0.0.0.0:80", "0.0.0.0:80")]
+    {
+        let config = load("", &[("CCC_LISTEN", value)]).unwrap();
+        assert_eq!(config.listen.unwrap().to_string(), expected);
+    }
+}
+
+#[test]
+fn a_variable_that_is_no_absolute_path_sets_no_data_directory() {
+    for (xdg, home, expected) in [
+        (None, Some("/home/a"), Some("/home/a/.local/share/ccc")),
+        (Some("/data"), Some("/home/a"), Some("/data/ccc")),
+        (Some(""), Some("/home/a"), Some("/home/a/.local/share/ccc")),
+        (Some("data"), Some("/home/a"), Some("/home/a/.local/share/ccc")),
+        (Some("/data"), None, Some("/data/ccc")),
+        (None, Some(""), None),
+        (Some("."), Some("a"), None),
+        (None, None, None),
+    ] {
+        let variable = |name: &str| if name == "HOME" { home } else { xdg }.map(Into::into);
+        let found = super::default_data_dir(variable);
+        assert_eq!(found.as_deref(), expected.map(std::path::Path::new), "{xdg:?} {home:?}");
     }
 }
 
