@@ -16,6 +16,7 @@ mod demo;
 mod doctor;
 #[cfg(feature = "emulator")]
 mod github_emulator;
+mod issue_text;
 mod keygen;
 mod run;
 mod serve;

@@ -9,6 +9,7 @@ use ccc_github::GitHub;
 use clap::Args;
 
 use crate::adapters::{Adapters, github};
+use crate::command::issue_text::issue_text;
 use crate::config::{self, Config};
 use crate::local_host::LocalHost;
 use crate::observers::progress_observer;
@@ -24,9 +25,9 @@ pub(crate) struct RunArgs {
     /// The path of a git repository on this machine, or OWNER/NAME on GitHub.
     #[arg(long)]
     repo: String,
-    /// The issue: the text of the issue, a file with this text, or #N for the issue with the
-    /// number N on GitHub. The first line of the text is the title.
-    #[arg(long)]
+    /// The issue: the text of the issue, a file with this text, - for standard input, or #N for the
+    /// issue with the number N on GitHub. The first line of the text is the title.
+    #[arg(long, allow_hyphen_values = true)]
     issue: String,
     /// The agent: claude, scripted:FILE or command:ARGV…. Default: agent.kind of the configuration.
     #[arg(long)]
@@ -63,7 +64,7 @@ pub(super) async fn run(args: &RunArgs) -> Result<bool> {
 
     let path = Path::new(&args.repo);
     if path.exists() {
-        let text = issue_text(&args.issue)?;
+        let text = issue_text(&args.issue, std::io::stdin())?;
         let host = Arc::new(LocalHost::open(path, &text, SystemClock.now()).await?);
         let solved =
             drive(&config, Arc::clone(&host) as _, None, adapters, host.event(), args.json).await?;
@@ -181,23 +182,6 @@ async fn drive(
         }
     }
     Ok(matches!(report.outcome, Outcome::PullRequest { .. } | Outcome::Answered { .. }))
-}
-
-/// Returns the text of the issue: `issue` itself, or the contents of the file that `issue` names.
-fn issue_text(issue: &str) -> Result<String> {
-    if !issue.contains('\n') && Path::new(issue).is_file() {
-        return std::fs::read_to_string(issue).map_err(|e| {
-            invalid(format!("cannot read the text of the issue from the file {issue}"))
-                .with_source(e)
-        });
-    }
-    if issue.starts_with('#') && issue[1..].parse::<u64>().is_ok() {
-        return Err(invalid(format!(
-            "--issue {issue} is the number of an issue, but a repository on this machine has no numbered issues: \
-             pass the text of the issue, or a file with the text"
-        )));
-    }
-    Ok(issue.to_owned())
 }
 
 fn invalid(message: String) -> Error {
