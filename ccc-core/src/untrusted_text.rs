@@ -1,10 +1,13 @@
 //! Sanitising of untrusted text before an agent or a person reads it.
 
+mod ci_commands;
 #[cfg(feature = "git")]
 mod markdown;
 
 #[cfg(feature = "git")]
 pub use markdown::displayed_markdown;
+
+pub(crate) use ci_commands::deactivate_ci_commands;
 
 /// Maximum size, in bytes, of an issue's description and of each comment in a prompt (spec: X12c).
 pub const MAX_TEXT: usize = 64 * 1024;

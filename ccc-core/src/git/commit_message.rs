@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::RunId;
 use crate::event::IssueEvent;
-use crate::untrusted_text::{deactivate_references, one_line};
+use crate::untrusted_text::{deactivate_ci_commands, deactivate_references, one_line};
 use crate::vcs::BotIdentity;
 
 /// The message, the author and the date of a commit.
@@ -21,7 +21,8 @@ pub struct CommitInfo {
 impl CommitInfo {
     /// Returns the author, the date and the message for the commit of `run`. The message contains
     /// no text that the agent wrote. The only text of the issue in the message is the title.
-    /// Mentions and references in the title are changed so that the VCS host does not act on them.
+    /// Mentions, references and commands in the title are changed so that the VCS host and continuous
+    /// integration do not act on them.
     /// `agent` is the name of the agent.
     #[must_use]
     pub fn for_run(
@@ -34,6 +35,7 @@ impl CommitInfo {
         let number = event.issue.number;
         // In a commit on the default branch, a title such as "fixes #7" would close issue 7.
         let title = deactivate_references(&one_line(&event.issue.title, 60));
+        let title = deactivate_ci_commands(&title);
         let message = format!(
             "Solve issue {number}: {title}\n\nIssue: {}#{number}\nRun: {run}\nAgent: {}\n",
             event.repo,

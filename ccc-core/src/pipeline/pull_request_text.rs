@@ -6,12 +6,16 @@ use super::comment::{
 };
 use crate::RunId;
 use crate::event::IssueEvent;
-use crate::untrusted_text::{deactivate_references, markdown_quote, one_line, truncate};
+use crate::untrusted_text::{
+    deactivate_ci_commands, deactivate_references, markdown_quote, one_line, truncate,
+};
 
 /// Returns the title of the pull request that solves the issue of `event`.
 pub(super) fn title(event: &IssueEvent) -> String {
     let title = one_line(&event.issue.title, 180);
-    format!("Solve #{}: {}", event.issue.number, deactivate_references(&title))
+    // The title becomes the subject of a commit if the pull request is merged as one commit.
+    let title = deactivate_ci_commands(&deactivate_references(&title));
+    format!("Solve #{}: {title}", event.issue.number)
 }
 
 /// Returns the description of the pull request of `run`: the agent's summary, the cost, the
