@@ -57,13 +57,10 @@ async fn push_and_open(run: &RunContext, committed: &CommittedRun) -> Result<Pul
 }
 
 /// Converts a failed push to an error. If the VCS host's adapter can explain why the host refused
-/// the push, the error's message is this explanation, followed by git's message in parentheses.
-/// Otherwise returns git's error.
+/// the push, the error's message is this explanation. Otherwise returns git's error.
 fn explain(run: &RunContext, failed: PushError) -> Error {
     match run.parts.host.explain_push_refusal(&failed.output) {
-        Some(why) => {
-            Error::new(ErrorKind::PermissionDenied, format!("{why} ({})", failed.error.message()))
-        }
+        Some(why) => Error::new(ErrorKind::PermissionDenied, why).with_source(failed.error),
         None => failed.error,
     }
 }
