@@ -13,6 +13,10 @@ use crate::remove_tree::remove_tree;
 use crate::vcs::{Access, Repository};
 use crate::{Error, ErrorKind, ObjectId, Result, RunId};
 
+/// The ref of a mirror with the newest fetched commit of the default branch. It is outside
+/// `refs/heads`, so that its name cannot conflict with the name of a branch.
+const TIP: &str = "refs/default";
+
 /// Maximum number of packs in a mirror. If a mirror has more, the packs are combined. Each fetch
 /// adds a pack and searches all packs. Therefore a large number of packs makes a fetch slow.
 const MAX_PACKS: usize = 50;
@@ -62,35 +66,45 @@ impl HostGit {
             self.git("init").args(["--quiet", "--bare", "--template="]).arg(&new).run().await?;
             tokio::fs::rename(&new, mirror).await.map_err(|e| unusable(mirror, &e))?;
         }
+        let branch = &repository.default_branch;
+        let missing = || {
+            Error::new(
+                ErrorKind::NotFound,
+                format!(
+                    "the repository {} has no commit on its default branch `{branch}`: push a first \
+                     commit, or change the default branch",
+                    repository.repo
+                ),
+            )
+        };
+        // Some of these characters have a meaning in a refspec. No branch has them in its name.
+        if branch.is_empty() || branch.contains([':', '*', '?', '[', '\\', '^', '~', ' ']) {
+            return Err(missing());
+        }
         self.git("fetch")
             .dir(mirror)
             .remote(access)?
             // Store each fetch as a pack, so that the mirror does not fill with loose objects.
             .setting("fetch.unpackLimit=1")
-            .args(["--quiet", "--prune", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance"])
+            .args(["--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance"])
             .arg("--")
             .arg(&access.clone_url)
-            .arg("+refs/heads/*:refs/heads/*")
+            // Only the default branch, because another branch can be damaged, hidden or huge.
+            .arg(format!("+refs/heads/{branch}:{TIP}"))
             .run()
-            .await?;
-        let branch = &repository.default_branch;
+            .await
+            .map_err(|error| match error.message().contains("couldn't find remote ref") {
+                true => missing(),
+                false => error,
+            })?;
         let tip = self
             .git("rev-parse")
             .dir(mirror)
             .args(["--verify", "--quiet", "--end-of-options"])
-            .arg(format!("refs/heads/{branch}^{{commit}}"))
+            .arg(format!("{TIP}^{{commit}}"))
             .run()
             .await
-            .map_err(|_| {
-                Error::new(
-                    ErrorKind::NotFound,
-                    format!(
-                        "the repository {} has no commit on its default branch `{branch}`: push a \
-                         first commit, or change the default branch",
-                        repository.repo
-                    ),
-                )
-            })?;
+            .map_err(|_| missing())?;
         let tip = ObjectId::new(String::from_utf8_lossy(&tip).trim())?;
         self.git("update-ref")
             .dir(mirror)
@@ -171,7 +185,7 @@ fn check_mirror(root: &OwnDir, mirror: &Path) -> Result<bool> {
 }
 
 /// Returns the name of the ref that makes the base commit of `run` reachable in a mirror. The ref
-/// is outside `refs/heads`, so that a fetch with `--prune` does not delete it.
+/// is not the ref that a fetch writes, so that it stays when the default branch moves.
 fn run_ref(run: RunId) -> String {
     format!("refs/runs/{run}")
 }

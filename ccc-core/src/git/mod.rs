@@ -17,6 +17,7 @@
 mod add;
 mod blobs;
 mod blocking;
+mod branch_conflict;
 mod cancellable;
 mod ceiling;
 mod changes;

@@ -82,7 +82,7 @@ pub(super) fn ended(run: RunId, agent: &str, outcome: &Outcome, data: &CommentDa
         }
         Outcome::Failed { stage, kind, message } => format!(
             "The run failed in the stage *{stage}* ({kind}): {}.\n\n{}",
-            markdown_escape(&one_line(message, 600)),
+            markdown_escape(&one_line(message, 1_500)),
             next_step(*stage, *kind)
         ),
         Outcome::Cancelled { stage } => {
@@ -135,10 +135,11 @@ fn next_step(stage: Stage, kind: ErrorKind) -> &'static str {
              revoked."
         }
         (Stage::Publish, ErrorKind::PermissionDenied) => {
-            "Check the branch rules of the repository, and the App's permissions."
+            "If the error message above names no other reason, check the branch rules of the \
+             repository, and the App's permissions."
         }
-        (Stage::Publish, ErrorKind::AlreadyExists) => {
-            "Delete the branch that the error message above names. Then request a new run."
+        (Stage::Checkout | Stage::Publish, ErrorKind::AlreadyExists) => {
+            "Rename or delete the branch that the error message above names. Then request a new run."
         }
         (Stage::Publish, ErrorKind::Conflict) => {
             "Open the run's branch on the VCS host. The error message above names its state."

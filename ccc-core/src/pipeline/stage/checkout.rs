@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::BranchName;
 use crate::pipeline::halt::Halt;
 use crate::pipeline::run_context::RunContext;
 use crate::progress::Base;
@@ -26,7 +27,15 @@ pub(in crate::pipeline) async fn checkout(
     repository: &Repository,
 ) -> Result<CheckedOut, Halt> {
     let access = run.access(Grant::Read, READ_TTL).await?;
-    let workspace = run.parts.git.checkout(run.id, repository, &access).await?;
+    let branch = BranchName::for_run(run.event.issue.number, run.id)?;
+    // Before the agent costs money, because its work could not be published. The check takes place
+    // beside the checkout, because both wait for the host.
+    let (workspace, free) = tokio::join!(
+        run.parts.git.checkout(run.id, repository, &access),
+        run.parts.git.check_branch(&branch, &access)
+    );
+    let workspace = workspace?;
+    free?;
     let base = Base { branch: repository.default_branch.clone(), commit: workspace.base };
     Ok(CheckedOut { workspace: workspace.path, base })
 }
