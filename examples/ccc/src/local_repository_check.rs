@@ -1,6 +1,7 @@
 //! The checks of a repository on this machine before a run: where it is, that git trusts it, and that
 //! a run can use it (spec: X20e).
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -75,7 +76,8 @@ async fn current_branch(root: &Path, safe: &[OsString]) -> Result<String> {
     if words.contains("dubious ownership") {
         let line = format!(
             "the git repository {shown} belongs to another user, who can have changed its configuration: if you trust it, run \
-             `git config --global --add safe.directory {shown}`"
+             `git config --global --add safe.directory {}`",
+            quoted(root)
         );
         return Err(Error::new(ErrorKind::Refused, line));
     }
@@ -88,8 +90,9 @@ async fn current_branch(root: &Path, safe: &[OsString]) -> Result<String> {
         return Err(Error::new(ErrorKind::NotFound, line));
     }
     let line = format!(
-        "git cannot open the directory {shown} as a repository: {}. Check it with `git -C {shown} status`",
-        one_line(&words, 300)
+        "git cannot open the directory {shown} as a repository: {}. Check it with `git -C {} status`",
+        one_line(&words, 300),
+        quoted(root)
     );
     Err(Error::new(ErrorKind::NotFound, line))
 }
@@ -114,7 +117,7 @@ async fn check_object_format(root: &Path, safe: &[OsString]) -> Result<()> {
 /// Checks that the repository at `root` has the whole history of its branches. A fetch from it would
 /// otherwise fail.
 async fn check_complete(root: &Path, view: &RepositoryView) -> Result<()> {
-    let shown = root.display();
+    let shown = quoted(root);
     let shallow = view.path().join("shallow");
     if std::fs::metadata(shallow).is_ok_and(|found| found.len() > 0) {
         let step = format!("fetch the rest of the history with `git -C {shown} fetch --unshallow`");
@@ -130,6 +133,12 @@ async fn check_complete(root: &Path, view: &RepositoryView) -> Result<()> {
     }
     let step = format!("fetch these objects with `git -C {shown} fetch --refetch --no-filter`");
     Err(unusable(root, "is a partial clone, which lacks objects of its branches", &step))
+}
+
+/// Returns `path` in the form of one word of a shell.
+fn quoted(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    shlex::try_quote(&path).map_or_else(|_| path.to_string(), Cow::into_owned)
 }
 
 fn unusable(root: &Path, why: &str, step: &str) -> Error {

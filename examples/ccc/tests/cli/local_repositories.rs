@@ -100,6 +100,7 @@ fn a_repository_that_a_run_cannot_use_is_refused_with_the_next_step() {
     git(&plain, &["config", "uploadpack.allowFilter", "true"]);
     let url = format!("file://{}", plain.display());
     git(dir.path(), &["clone", "--quiet", "--depth=1", &url, "shallow"]);
+    git(dir.path(), &["clone", "--quiet", "--depth=1", &url, "two words"]);
     for (filter, name) in [("blob:none", "partial"), ("tree:0", "treeless")] {
         let filter = format!("--filter={filter}");
         git(dir.path(), &["clone", "--quiet", "--no-checkout", &filter, &url, name]);
@@ -112,6 +113,7 @@ fn a_repository_that_a_run_cannot_use_is_refused_with_the_next_step() {
     for (repo, expected) in [
         ("shallow", "fetch --unshallow`"),
         ("shallow/a", "fetch --unshallow`"),
+        ("two words", "two words' fetch --unshallow`"),
         ("partial", "fetch --refetch --no-filter`"),
         ("treeless", "fetch --refetch --no-filter`"),
         ("detached", "`git switch BRANCH`"),
