@@ -13,6 +13,8 @@ mod collect;
 mod commit;
 #[path = "git/data_dir.rs"]
 mod data_dir;
+#[path = "git/data_dir_acl.rs"]
+mod data_dir_acl;
 #[path = "git/hostile.rs"]
 mod hostile;
 #[path = "git/limits.rs"]

@@ -14,7 +14,10 @@
 //! <root>/patches/<run>.patch       changes of a run that could not be published
 //! ```
 
+mod accounts;
+mod acl;
 mod add;
+mod ancestors;
 mod blobs;
 mod blocking;
 mod branch_conflict;

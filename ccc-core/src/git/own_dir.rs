@@ -2,18 +2,22 @@
 //!
 //! Git on the host machine trusts the files below the data directory: the configuration of a git
 //! directory names programs that git starts. A user that could write one of these directories could
-//! therefore execute programs as the user of the service.
+//! therefore execute programs as the user of the service. The rules for the directories above the
+//! data directory are in [`ancestors`](super::ancestors).
 
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};
 use std::io::Read as _;
 use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat, fstat, mkdirat, openat, statat};
 use rustix::io::Errno;
 
+use super::accounts::Accounts;
+use super::acl::Acl;
+use super::ancestors::{check_ancestors, volume_step};
 use super::blocking::unusable;
 use crate::private_dir::create_private_dir;
 use crate::{Error, ErrorKind, Result};
@@ -22,9 +26,6 @@ use crate::{Error, ErrorKind, Result};
 const OTHERS: u32 = 0o077;
 /// The permission bits with which users other than the owner may write.
 const OTHERS_WRITE: u32 = 0o022;
-/// The permission bit with which the group may write.
-const GROUP_WRITE: u32 = 0o020;
-const STICKY: u32 = 0o1000;
 
 /// An open directory that belongs to the user of this process.
 #[derive(Debug)]
@@ -51,7 +52,13 @@ impl OwnDir {
             None => (fs::canonicalize(path), OsStr::new(".")),
         };
         let parent = parent.map_err(|e| unusable(path, &e))?;
-        check_ancestors(&parent)?;
+        let accounts = Accounts::load();
+        if accounts.am_outside() {
+            let why = "cannot be checked, because the user of this process is not mapped in its user namespace and looks \
+                       like every other unmapped user: map the user, for example with `unshare --map-root-user`";
+            return Err(refused(path, why));
+        }
+        check_ancestors(&parent, &accounts)?;
         let path = if name == "." { parent } else { parent.join(name) };
         let root = Self::open(CWD, &path, &path)?;
         root.make_private()?;
@@ -208,7 +215,7 @@ impl OwnDir {
     fn make_private(&self) -> Result<()> {
         let mode = self.stat()?.st_mode & 0o7777;
         if mode == 0o700 {
-            return Ok(());
+            return self.make_new_entries_private();
         }
         let open = mode & OTHERS != 0;
         if open && !self.is_empty()? {
@@ -220,7 +227,32 @@ impl OwnDir {
             self.set_mode(mode)?;
             return Err(is_accessible(&self.path, mode));
         }
-        Ok(())
+        self.make_new_entries_private()
+    }
+
+    /// Removes the access control list that new entries of this directory get, if the directory is
+    /// empty. It would apply in place of the umask of git (spec: X18e).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Refused`] if other users may write new entries and the directory contains files:
+    /// these files can have the same list.
+    fn make_new_entries_private(&self) -> Result<()> {
+        let failed = |e: Errno| unusable(&self.path, &e.into());
+        let Some(acl) = Acl::default_of(&self.descriptor).map_err(failed)? else {
+            return Ok(());
+        };
+        if self.is_empty()? {
+            return Acl::remove_default(&self.descriptor).map_err(failed);
+        }
+        let Some(writer) = acl.writers().next() else {
+            return Ok(());
+        };
+        let why = format!(
+            "has a default access control list by which {writer} may write new files: remove the list here and below with \
+             `setfacl -R -b -k {}`",
+            self.path.display()
+        );
+        Err(refused(&self.path, &why))
     }
 
     /// Checks that each entry of the data directory belongs to the user of this process or to root.
@@ -244,10 +276,19 @@ impl OwnDir {
         Ok(())
     }
 
+    /// Returns whether this directory has no entries, except the private directory `lost+found` of
+    /// root in the root of a file system.
     fn is_empty(&self) -> Result<bool> {
         let failed = |e: Errno| unusable(&self.path, &e.into());
         for entry in Dir::read_from(&self.descriptor).map_err(failed)? {
-            if !matches!(entry.map_err(failed)?.file_name().to_bytes(), b"." | b"..") {
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name();
+            let lost = name.to_bytes() == b"lost+found"
+                && statat(&self.descriptor, name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|found| {
+                    let directory = FileType::from_raw_mode(found.st_mode) == FileType::Directory;
+                    directory && found.st_uid == 0 && found.st_mode & OTHERS == 0
+                });
+            if !lost && !matches!(name.to_bytes(), b"." | b"..") {
                 return Ok(false);
             }
         }
@@ -271,48 +312,18 @@ pub(super) fn check_owner(found: &Stat, path: &Path) -> Result<()> {
     }
     let why = format!(
         "belongs to another user (UID {}): remove it, or use `chown` to make the user of the service the owner if you trust \
-         its contents",
-        found.st_uid
+         its contents{}",
+        found.st_uid,
+        volume_step(path)
     );
     Err(refused(path, &why))
-}
-
-/// Checks that no other user can replace a directory in the absolute path `directory`, which must
-/// not contain symlinks.
-fn check_ancestors(directory: &Path) -> Result<()> {
-    let me = rustix::process::geteuid().as_raw();
-    for ancestor in directory.ancestors() {
-        let found = fs::symlink_metadata(ancestor).map_err(|e| unusable(ancestor, &e))?;
-        let (mode, owner) = (found.mode() & 0o7777, found.uid());
-        if owner != me && owner != 0 {
-            let why = format!(
-                "belongs to another user (UID {owner}), who can replace the data directory in it: choose a data directory \
-                 elsewhere, or change the owner with `chown`"
-            );
-            return Err(refused(ancestor, &why));
-        }
-        // In a sticky directory such as `/tmp`, only the owner of an entry can rename it. Many
-        // distributions give each user a group of their own, with the number of the user, and make
-        // new directories writable for it.
-        let own_group = owner == me && found.gid() == me;
-        let writers = if own_group { OTHERS_WRITE & !GROUP_WRITE } else { OTHERS_WRITE };
-        if mode & writers != 0 && mode & STICKY == 0 {
-            let why = format!(
-                "may be written by other users (mode {mode:o}), who can replace the data directory in it: restrict it with \
-                 `chmod go-w {}`, or choose a data directory elsewhere",
-                ancestor.display()
-            );
-            return Err(refused(ancestor, &why));
-        }
-    }
-    Ok(())
 }
 
 /// Returns the error of a directory with the mode `mode` that other users may access.
 fn is_accessible(path: &Path, mode: u32) -> Error {
     let line = format!(
         "is accessible to other users (mode {mode:o}): restrict it with `chmod 700 {}`. If other users may write it, also \
-         remove the directories `mirrors` and `runs` in it, because other users can have replaced them",
+         remove the directories `mirrors` and `runs` of the data directory, because other users can have replaced them",
         path.display()
     );
     refused(path, &line)

@@ -85,9 +85,9 @@ fn the_private_group_of_the_user_may_write_the_directory_above() {
     fs::create_dir(&above).unwrap();
     let owner = fs::metadata(&above).unwrap();
     chmod(&above, 0o775);
-    // Only the number tells a private group from a group with several members.
+    // Whether a group with another number is private depends on the accounts of the machine.
     let opened = HostGit::open(above.join("host"));
-    assert_eq!(opened.is_ok(), owner.uid() == owner.gid(), "{opened:?}");
+    assert!(opened.is_ok() || owner.uid() != owner.gid(), "{opened:?}");
 }
 
 /// An act on a closed data directory, and a part of the error with which it is then refused.
@@ -130,7 +130,7 @@ const REFUSED: &[Refused] = &[
     Refused {
         name: "a directory in it",
         act: |host| chmod(&host.join("mirrors"), 0o777),
-        words: "mirrors is accessible",
+        words: "the directories `mirrors` and `runs` of the data directory",
         needs_root: false,
     },
     Refused {
@@ -233,6 +233,17 @@ async fn other_directories_are_accepted() {
         HostGit::open(&host).unwrap();
         assert_eq!(mode(&host), 0o700, "{before:o}");
     }
+    // The root of a new file system contains a directory of root.
+    if is_root() {
+        let host = place.path().join("volume");
+        for (before, accepted) in [(0o755, false), (0o700, true)] {
+            let _ = fs::remove_dir_all(&host);
+            fs::create_dir_all(host.join("lost+found")).unwrap();
+            chmod(&host.join("lost+found"), before);
+            chmod(&host, 0o755);
+            assert_eq!(HostGit::open(&host).is_ok(), accepted, "{before:o}");
+        }
+    }
     // In a sticky directory, only the owner of an entry can rename it.
     let sticky = place.path().join("sticky");
     fs::create_dir(&sticky).unwrap();
@@ -291,4 +302,100 @@ async fn a_program_in_a_replaced_mirror_is_not_executed() {
         .unwrap();
     assert!(mark.exists(), "the attack has no effect on plain git");
     drop(temp);
+}
+
+/// Executes the test `child_with_another_umask` by `program`, as the user 40001 if this process is
+/// root. Returns what the child printed, or `None` if it succeeded.
+fn child_fails(world: &World, program: &[&str]) -> Option<String> {
+    // The other user must be able to execute the test, so the directories above are not used.
+    let tests = world.path().join("tests");
+    fs::copy(std::env::current_exe().unwrap(), &tests).unwrap();
+    chmod(&tests, 0o755);
+    let other = ["setpriv", "--reuid=40001", "--regid=40001", "--clear-groups"];
+    let before = if is_root() { &other[..] } else { &[] };
+    let command: Vec<&str> = [before, program].concat();
+    let child = Command::new(command[0])
+        .args(&command[1..])
+        .arg(&tests)
+        .args(["data_dir::child_with_another_umask", "--exact", "--nocapture"])
+        .env(CHILD, world.path())
+        .current_dir("/")
+        .output()
+        .unwrap();
+    let printed = [child.stdout, child.stderr].concat();
+    (!child.status.success()).then(|| String::from_utf8_lossy(&printed).into_owned())
+}
+
+fn can_unshare() -> bool {
+    let works = |program: &str| {
+        let mut command = Command::new(program);
+        if rustix::process::geteuid().is_root() {
+            command.args(["--reuid=40001", "--clear-groups", "unshare"]);
+        }
+        command.args(["-Ur", "true"]).status().is_ok_and(|status| status.success())
+    };
+    let program = if rustix::process::geteuid().is_root() { "setpriv" } else { "unshare" };
+    has_part("user namespaces", works(program), "permit unprivileged user namespaces")
+}
+
+#[test]
+fn a_service_in_a_user_namespace_accepts_directories_of_users_outside_of_it() {
+    // spec: X18f
+    if !can_unshare() {
+        return;
+    }
+    let world = World::new(TREE);
+    let place = world.path();
+    fs::create_dir(place.join("new")).unwrap();
+    if is_root() {
+        crate::support::shell(place, "chown -R 40001:40001 new remote.git");
+    }
+    chmod(place, 0o755);
+    // The owner of `/` is root of the machine, which has no number in the namespace.
+    assert_eq!(child_fails(&world, &["unshare", "-Ur"]), None);
+    fs::remove_dir_all(place.join("new/host")).unwrap();
+    // Without a map, this user looks like every other user.
+    let printed = child_fails(&world, &["unshare", "-U"]).unwrap();
+    assert!(printed.contains("not mapped in its user namespace"), "{printed}");
+    // Users outside can still be refused because of the mode.
+    if is_root() {
+        chmod(place, 0o777);
+        let printed = child_fails(&world, &["unshare", "-Ur"]).unwrap();
+        assert!(printed.contains("chmod go-w"), "{printed}");
+        // A group outside can have members outside.
+        chmod(place, 0o775);
+        let printed = child_fails(&world, &["unshare", "-Ur"]).unwrap();
+        assert!(printed.contains("the group with GID 65534 (mode 775)"), "{printed}");
+    }
+}
+
+#[test]
+fn a_writable_volume_is_refused_with_the_steps_for_a_container() {
+    // spec: X18f
+    if !is_root() {
+        return;
+    }
+    let world = World::new(TREE);
+    let place = world.path();
+    // An `emptyDir` is `root:root` 0777, and `root:<gid>` 2777 or 2775 with `fsGroup`.
+    for (mode, gid, data) in [(0o777, 0, "new"), (0o2777, 7777, "new"), (0o2775, 7777, "new")] {
+        let _ = fs::remove_dir_all(place.join(data));
+        fs::create_dir(place.join(data)).unwrap();
+        let script = format!(
+            "mount -t tmpfs -o mode={mode:o},gid={gid} none {0} && exec setpriv --reuid=40001 --regid=7777 --clear-groups \"$@\"",
+            place.join(data).display()
+        );
+        let tests = place.join("tests");
+        fs::copy(std::env::current_exe().unwrap(), &tests).unwrap();
+        chmod(place, 0o755);
+        let child = Command::new("unshare")
+            .args(["-m", "/bin/sh", "-c", &script, "sh"])
+            .arg(&tests)
+            .args(["data_dir::child_with_another_umask", "--exact", "--nocapture"])
+            .env(CHILD, place)
+            .output()
+            .unwrap();
+        let printed = String::from_utf8_lossy(&child.stderr).into_owned();
+        assert!(printed.contains("`subPath`") && printed.contains("mkdir -m 700"), "{printed}");
+    }
 }

@@ -58,7 +58,7 @@ pub fn walk_tree<B>(
             let Some(inner) = ignore_vanished(enter(at, name))? else { continue };
             if open.len() == MAX_DEPTH {
                 // The kind of a limit: the walk of the same tree fails again.
-                let line = "directories are nested more than 200 levels deep";
+                let line = "directories are nested more than 200 levels deep: move or remove the deepest ones";
                 return Err(io::Error::new(io::ErrorKind::QuotaExceeded, line));
             }
             open.push(Dir::new(inner)?);

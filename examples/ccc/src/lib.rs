@@ -22,6 +22,7 @@ mod health_probes;
 mod http;
 mod local_host;
 mod local_repository;
+mod local_repository_check;
 #[cfg(feature = "cli")]
 mod logging;
 mod model_credential;

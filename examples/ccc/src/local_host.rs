@@ -1,6 +1,5 @@
 //! A VCS host for a git repository on this host machine.
 
-use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,8 +13,8 @@ use ccc_core::vcs::{
 use ccc_core::{Error, ErrorKind, Result, VcsHost, async_trait};
 use jiff::Timestamp;
 
-use crate::git::git;
 use crate::local_repository::RepositoryView;
+use crate::local_repository_check::CheckedRepository;
 
 /// A [`VcsHost`] for a git repository on this host machine. This VCS host has one issue, and needs
 /// no network access and no tokens. A pull request consists of a branch in the repository and a
@@ -37,19 +36,16 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl LocalHost {
-    /// Opens the git repository at `path` as a VCS host with one issue. The issue consists of
+    /// Opens the git repository that contains the directory `path` as a VCS host with one issue. The issue consists of
     /// `text`, whose first line is the title. The checked-out branch is the default branch. `now`
     /// is the time at which the issue was last changed.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] if there is no git repository at `path`, or if no branch is checked
-    /// out; [`ErrorKind::InvalidInput`] if `text` is empty.
+    /// [`ErrorKind::NotFound`] if there is no git repository at or above `path`, or if no branch is
+    /// checked out; [`ErrorKind::InvalidInput`] if `text` is empty or a run cannot use the repository;
+    /// [`ErrorKind::Refused`] if the repository belongs to another user and git's setting
+    /// `safe.directory` does not permit it.
     pub async fn open(path: &Path, text: &str, now: Timestamp) -> Result<Self> {
-        let path = std::fs::canonicalize(path).map_err(|e| {
-            Error::new(ErrorKind::NotFound, format!("cannot find the directory {}", path.display()))
-                .with_source(e)
-        })?;
-        let inode = std::fs::metadata(&path).map(|found| found.ino()).unwrap_or_default();
         let (title, body) = text.trim().split_once('\n').unwrap_or((text.trim(), ""));
         if title.is_empty() {
             return Err(Error::new(
@@ -57,6 +53,8 @@ impl LocalHost {
                 "the text of the issue is empty: the first line must contain the title",
             ));
         }
+        let CheckedRepository { root: path, view, branch } = CheckedRepository::open(path).await?;
+        let inode = std::fs::metadata(&path).map(|found| found.ino()).unwrap_or_default();
         let name = path.file_name().map_or("repository".into(), |name| name.to_string_lossy());
         let repo = RepoRef {
             host: "local".to_owned(),
@@ -71,9 +69,8 @@ impl LocalHost {
             author: operator_account(),
             updated_at: now,
         };
-        let default_branch = current_branch(&path).await?;
-        let view = RepositoryView::new(&path)?;
-        Ok(Self { repo, path, view, default_branch, issue, pull_request: Mutex::default() })
+        let pull_request = Mutex::default();
+        Ok(Self { repo, path, view, default_branch: branch, issue, pull_request })
     }
 
     /// Returns the event that starts the run: the operator opened the issue.
@@ -99,24 +96,6 @@ impl LocalHost {
 /// Returns the account that represents the operator.
 fn operator_account() -> Actor {
     Actor { id: 1, login: "you".to_owned(), kind: ActorKind::User }
-}
-
-/// Returns the branch that HEAD of the repository at `path` names. `core.fsmonitor` is off, so that
-/// the configuration of the repository cannot make git start a program.
-async fn current_branch(path: &Path) -> Result<String> {
-    let head = ["-c", "core.fsmonitor=false", "-C"].map(OsStr::new);
-    let asked = head.into_iter().chain([path.as_os_str()]);
-    let asked = asked.chain(["symbolic-ref", "--short", "HEAD"].map(OsStr::new));
-    let branch = git(asked).await.map_err(|error| match error.kind() {
-        ErrorKind::Unexpected => {
-            let shown = path.display();
-            let line =
-                format!("the directory {shown} is not a git repository with a checked-out branch");
-            Error::new(ErrorKind::NotFound, line).with_source(error)
-        }
-        _ => error,
-    })?;
-    Ok(branch.trim().to_owned())
 }
 
 #[async_trait]

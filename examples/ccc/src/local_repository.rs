@@ -1,5 +1,7 @@
 //! Access to a git repository on this machine that runs no program of the repository.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
 
@@ -60,6 +62,12 @@ impl RepositoryView {
     pub(crate) fn path(&self) -> &Path {
         self.dir.path()
     }
+
+    /// Returns whether the repository was cloned with a filter, so that objects can be missing.
+    pub(crate) fn is_partial(&self) -> bool {
+        let packs = std::fs::read_dir(self.path().join("objects/pack")).into_iter().flatten();
+        packs.flatten().any(|pack| pack.path().extension() == Some(OsStr::new("promisor")))
+    }
 }
 
 /// Writes the view of the repository with the objects in `data/objects` to `view`.
@@ -84,12 +92,21 @@ fn fill(view: &Path, data: &Path) -> std::io::Result<()> {
     std::fs::write(view.join("HEAD"), "ref: refs/heads/main\n")
 }
 
+/// Returns whether there is a repository at `path`: a directory with `.git`, a linked worktree, a
+/// working tree of a submodule, or a bare repository.
+pub(crate) fn is_repository(path: &Path) -> bool {
+    data_directory(path).is_some()
+}
+
 /// Returns the directory with the objects and the refs of the repository at `path`.
 fn data_directory(path: &Path) -> Option<PathBuf> {
     let linked = |file: PathBuf, prefix: &str| {
-        let text = std::fs::read_to_string(&file).ok()?;
-        let target = text.strip_prefix(prefix)?.trim_end_matches(['\n', '\r']);
-        Some(file.parent()?.join(target))
+        let text = std::fs::read(&file).ok()?;
+        let mut target = text.strip_prefix(prefix.as_bytes())?;
+        while let [rest @ .., b'\n' | b'\r'] = target {
+            target = rest;
+        }
+        Some(file.parent()?.join(OsStr::from_bytes(target)))
     };
     let dot_git = path.join(".git");
     let git_dir = if dot_git.is_dir() {
@@ -99,6 +116,9 @@ fn data_directory(path: &Path) -> Option<PathBuf> {
     } else {
         path.to_owned()
     };
+    if std::fs::symlink_metadata(git_dir.join("HEAD")).is_err() {
+        return None;
+    }
     // A linked worktree shares the data of the repository that it belongs to.
     let data = linked(git_dir.join("commondir"), "").unwrap_or(git_dir);
     let data = std::fs::canonicalize(data).ok()?;

@@ -9,6 +9,7 @@ mod cli {
     mod docker;
     mod fixture;
     mod host_failures;
+    mod local_repositories;
     mod proxy_and_ca;
     mod run;
     mod serve;

@@ -1,5 +1,6 @@
 //! `ccc run`: a run for one issue, started by the operator.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -22,9 +23,10 @@ use crate::{app, credentials, model_credential};
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// The path of a git repository on this machine, or OWNER/NAME on GitHub.
+    /// The path of a git repository on this machine, or of a directory in it, or OWNER/NAME on
+    /// GitHub.
     #[arg(long)]
-    repo: String,
+    repo: OsString,
     /// The issue: the text of the issue, a file with this text, - for standard input, or #N for the
     /// issue with the number N on GitHub. The first line of the text is the title.
     #[arg(long, allow_hyphen_values = true)]
@@ -73,12 +75,12 @@ pub(super) async fn run(args: &RunArgs) -> Result<bool> {
         }
         return Ok(solved);
     }
-    let Some((owner, name)) = args.repo.split_once('/').filter(|(_, name)| !name.contains('/'))
-    else {
+    let name = args.repo.to_str().and_then(|repo| repo.split_once('/'));
+    let Some((owner, name)) = name.filter(|(_, name)| !name.contains('/')) else {
         return Err(invalid(format!(
             "--repo {} is neither an existing directory on this machine nor of the form OWNER/NAME for a \
              repository on GitHub",
-            args.repo
+            path.display()
         )));
     };
     let number =

@@ -1,0 +1,266 @@
+//! The users and groups that the check of the data directory trusts (spec: X18a, X18f).
+
+use std::fs;
+
+/// The UIDs and GIDs of a user namespace that the kernel shows in place of all unmapped ones.
+const OVERFLOW: u32 = 65_534;
+
+/// The users and groups of this machine.
+#[derive(Debug)]
+pub(super) struct Accounts {
+    /// The UID of this process.
+    me: u32,
+    /// The UID of the users outside the user namespace of this process, if no user inside has it.
+    outside: Option<u32>,
+    /// The UID that can belong to a user outside the user namespace of this process, or to a user
+    /// inside.
+    ambiguous: Option<u32>,
+    /// The GID that can belong to groups outside the user namespace of this process.
+    outside_group: Option<u32>,
+    users: Vec<User>,
+    groups: Vec<Group>,
+}
+
+#[derive(Debug)]
+struct User {
+    name: String,
+    uid: u32,
+    gid: u32,
+}
+
+#[derive(Debug)]
+struct Group {
+    gid: u32,
+    members: Vec<String>,
+}
+
+/// The contents of the files that describe the users and groups.
+#[derive(Clone, Copy, Debug, Default)]
+struct Files<'a> {
+    /// `None` if the file cannot be read. The file is empty if the namespace maps no user.
+    uid_map: Option<&'a str>,
+    gid_map: &'a str,
+    overflow_uid: &'a str,
+    overflow_gid: &'a str,
+    passwd: &'a str,
+    group: &'a str,
+}
+
+impl Accounts {
+    /// Reads the users and groups of this machine. A file that cannot be read counts as empty: fewer
+    /// directories are then accepted.
+    pub(super) fn load() -> Self {
+        // A name in another encoding must not hide the other lines.
+        let read_some = |path: &str| {
+            fs::read(path).ok().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        };
+        let read = |path: &str| read_some(path).unwrap_or_default();
+        let uid_map = read_some("/proc/self/uid_map");
+        let [gid_map, overflow_uid, overflow_gid, passwd, group]: [String; 5] = [
+            "/proc/self/gid_map",
+            "/proc/sys/kernel/overflowuid",
+            "/proc/sys/kernel/overflowgid",
+            "/etc/passwd",
+            "/etc/group",
+        ]
+        .map(read);
+        let files = Files {
+            uid_map: uid_map.as_deref(),
+            gid_map: &gid_map,
+            overflow_uid: &overflow_uid,
+            overflow_gid: &overflow_gid,
+            passwd: &passwd,
+            group: &group,
+        };
+        Self::parse(rustix::process::geteuid().as_raw(), files)
+    }
+
+    fn parse(me: u32, files: Files<'_>) -> Self {
+        let overflow = |text: &str| text.trim().parse().unwrap_or(OVERFLOW);
+        let (uid, gid) = (overflow(files.overflow_uid), overflow(files.overflow_gid));
+        let (uids, gids) = (ranges(files.uid_map.unwrap_or_default()), ranges(files.gid_map));
+        let inside = uids.iter().any(|(first, last)| (*first..=*last).contains(&u64::from(uid)));
+        // The last number means "no change" in system calls, so no user has it.
+        let all = |range: &(u64, u64)| range.0 == 0 && range.1 + 1 >= u64::from(u32::MAX);
+        let users = files.passwd.lines().filter_map(|line| {
+            let fields: Vec<&str> = line.split(':').collect();
+            let [name, _, uid, gid, ..] = fields[..] else {
+                return None;
+            };
+            Some(User { name: name.to_owned(), uid: uid.parse().ok()?, gid: gid.parse().ok()? })
+        });
+        let groups = files.group.lines().filter_map(|line| {
+            let fields: Vec<&str> = line.split(':').collect();
+            let [_, _, gid, members] = fields[..] else {
+                return None;
+            };
+            let members = members.split(',').map(str::trim).filter(|name| !name.is_empty());
+            Some(Group { gid: gid.parse().ok()?, members: members.map(str::to_owned).collect() })
+        });
+        Self {
+            me,
+            outside: (files.uid_map.is_some() && !inside).then_some(uid),
+            ambiguous: (inside && !uids.iter().any(all)).then_some(uid),
+            outside_group: (!gids.iter().any(all)).then_some(gid),
+            users: users.collect(),
+            groups: groups.collect(),
+        }
+    }
+
+    /// Returns whether the UID of this process is the one of all users outside its user namespace.
+    /// The files of these users then look like files of this process.
+    pub(super) fn am_outside(&self) -> bool {
+        self.outside == Some(self.me)
+    }
+
+    /// Returns whether `uid` is the user of this process.
+    pub(super) fn is_me(&self, uid: u32) -> bool {
+        uid == self.me
+    }
+
+    /// Returns why `uid` is refused although it can be that of a user outside the user namespace of
+    /// this process, as the continuation of a message. Returns an empty text for another UID.
+    pub(super) fn ambiguity(&self, uid: u32) -> &'static str {
+        if self.ambiguous != Some(uid) {
+            return "";
+        }
+        ". The kernel also shows this UID for all users outside the user namespace. Such a user is accepted only in a \
+         namespace that does not map this UID"
+    }
+
+    /// Returns whether the user `uid` may own a directory above the data directory: the user of this
+    /// process, root, or a user outside the user namespace of this process. Such a user controls
+    /// this namespace, as root does.
+    pub(super) fn is_trusted(&self, uid: u32) -> bool {
+        uid == self.me || uid == 0 || self.outside == Some(uid)
+    }
+
+    /// Returns whether the user of this process and root are the only members of the group `gid`. A
+    /// group that is not listed can have members that a directory service names, unless its number
+    /// is the UID of this process: many distributions give each user such a group.
+    pub(super) fn is_private(&self, gid: u32) -> bool {
+        if self.outside_group == Some(gid) {
+            return false;
+        }
+        let listed: Vec<&Group> = self.groups.iter().filter(|group| group.gid == gid).collect();
+        let names = || listed.iter().flat_map(|group| &group.members);
+        // Several users can have one name or one UID.
+        let uids = |name: &String| {
+            let uids: Vec<u32> =
+                self.users.iter().filter(|u| u.name == *name).map(|u| u.uid).collect();
+            if uids.is_empty() { None } else { Some(uids) }
+        };
+        let primary = || self.users.iter().filter(|user| user.gid == gid).map(|user| user.uid);
+        let ours = |uid: u32| uid == self.me || uid == 0;
+        let others = primary().any(|uid| !ours(uid))
+            || names().any(|name| uids(name).is_none_or(|uids| !uids.into_iter().all(ours)));
+        let member = primary().any(|uid| uid == self.me)
+            || names().filter_map(uids).flatten().any(|uid| uid == self.me);
+        !others && (gid == self.me || (!listed.is_empty() && member))
+    }
+}
+
+/// Returns the first and the last number of each range inside a user namespace, from the lines of
+/// `/proc/self/uid_map` or `gid_map`.
+fn ranges(map: &str) -> Vec<(u64, u64)> {
+    let range = |line: &str| {
+        let mut numbers = line.split_whitespace().map(|number| number.parse::<u64>().ok());
+        let (first, _, count) = (numbers.next()??, numbers.next()??, numbers.next()??);
+        Some((first, first + count.checked_sub(1)?))
+    };
+    map.lines().filter_map(range).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOST: &str = "         0          0 4294967295\n";
+    const ROOTLESS: &str = "0 1000 1\n";
+    const PODMAN: &str = "0 1000 1\n1 100000 65536\n";
+
+    #[test]
+    fn owners_outside_the_user_namespace_are_trusted_if_no_user_inside_has_their_number() {
+        // spec: X18f
+        for (map, overflow, me, trusted, am_outside) in [
+            (Some(HOST), "65534\n", 1000, false, false),
+            (Some(ROOTLESS), "65534\n", 0, true, false),
+            (Some("1000 1000 1\n"), "65534\n", 1000, true, false),
+            // Systemd's `PrivateUsers=yes`.
+            (Some("0 0 1\n1000 1000 1\n"), "65534\n", 1000, true, false),
+            // The number can also be that of the user `nobody` of the container.
+            (Some(PODMAN), "65534\n", 0, false, false),
+            (Some("0 100000 65536\n"), "65534\n", 0, false, false),
+            (Some("0 100000 65534\n"), "65534\n", 0, true, false),
+            (Some("65534 1000 1\n"), "65534\n", 65534, true, false),
+            // Another number is set in the kernel.
+            (Some(ROOTLESS), "99\n", 0, false, false),
+            (Some("0 100000 65534\n"), "99\n", 0, false, false),
+            // The user is not mapped.
+            (Some(""), "65534\n", 65534, true, true),
+            (Some("1 1 1\n"), "65534\n", 65534, true, true),
+            // The map cannot be read.
+            (None, "65534\n", 1000, false, false),
+            (Some(ROOTLESS), "", 0, true, false),
+        ] {
+            let files = Files { uid_map: map, overflow_uid: overflow, ..Files::default() };
+            let accounts = Accounts::parse(me, files);
+            assert_eq!(accounts.is_trusted(65534), trusted, "{map:?} {overflow:?}");
+            assert_eq!(accounts.am_outside(), am_outside, "{map:?} {overflow:?}");
+            let explained = !accounts.ambiguity(65534).is_empty();
+            let ambiguous = matches!(map, Some(PODMAN | "0 100000 65536\n" | "65534 1000 1\n"));
+            assert_eq!(explained, ambiguous, "{map:?} {overflow:?}");
+            assert!(accounts.is_trusted(0) && accounts.is_trusted(me), "{map:?}");
+            assert!(!accounts.is_trusted(1234), "{map:?}");
+        }
+    }
+
+    const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\n\
+        service:x:1000:2000::/home/service:/bin/sh\n\
+        alias:x:1000:2000::/home/service:/bin/sh\n\
+        mallory:x:1001:1001::/home/mallory:/bin/sh\n";
+
+    #[test]
+    fn a_group_is_private_if_the_user_of_the_service_is_its_only_member() {
+        // spec: X18f
+        for (passwd, group, gid, private) in [
+            // The primary group has another number than the user.
+            ("", "service:x:2000:\n", 2000, true),
+            ("", "service:x:2000:service,alias,root\n", 2000, true),
+            ("", "data:x:3000:service\n", 3000, true),
+            // Other members: listed, by the primary group, unknown, in a second line.
+            ("", "service:x:2000:mallory\n", 2000, false),
+            ("", "service:x:2000:service,mallory\n", 2000, false),
+            ("eve:x:1002:2000::/:/bin/sh\n", "service:x:2000:\n", 2000, false),
+            ("", "service:x:2000:unknown\n", 2000, false),
+            ("", "service:x:2000:\nother:x:2000:mallory\n", 2000, false),
+            ("service:x:1001:9::/:/bin/sh\n", "data:x:3000:service\n", 3000, false),
+            // The user is no member of the group.
+            ("", "staff:x:50:\n", 50, false),
+            // A directory service can name members of a group that is not listed.
+            ("", "", 2000, false),
+            ("", "", 4000, false),
+            // The group with the number of the user need not be listed.
+            ("", "", 1000, true),
+            ("", "service:x:1000:\n", 1000, true),
+            ("", "service:x:1000:mallory\n", 1000, false),
+            ("eve:x:1002:1000::/:/bin/sh\n", "service:x:1000:\n", 1000, false),
+            // Malformed lines.
+            ("", "service:x:2000\n", 2000, false),
+            ("", "service:x:-1:\n", 2000, false),
+        ] {
+            let passwd = format!("{PASSWD}{passwd}");
+            let files = Files { passwd: &passwd, group, gid_map: HOST, ..Files::default() };
+            assert_eq!(Accounts::parse(1000, files).is_private(gid), private, "{passwd} {group}");
+        }
+    }
+
+    #[test]
+    fn a_group_outside_the_user_namespace_is_not_private() {
+        // spec: X18f
+        for (gid_map, private) in [(HOST, true), (ROOTLESS, false), (PODMAN, false), ("", false)] {
+            let files = Files { gid_map, ..Files::default() };
+            assert_eq!(Accounts::parse(65534, files).is_private(65534), private, "{gid_map:?}");
+        }
+    }
+}
