@@ -6,8 +6,8 @@
 //!
 //! A secret is also found if it is written in UTF-16, base64, hex, with escapes, percent-encoded,
 //! reversed, split over adjacent string literals or lines, or inside of gzip, zip or zlib. At most
-//! three of these encodings are removed one after the other, and archives are expanded to at most
-//! 32 MiB. The number of steps grows linearly with the length of the input (spec: X16a).
+//! three of these encodings are removed one after the other. Archives are expanded to at most 32 MiB
+//! for each file, and to at most 128 MiB for all files of a change. The number of steps grows linearly with the length of the input (spec: X16a).
 //!
 //! | I want to | function |
 //! |---|---|
@@ -35,5 +35,6 @@ mod views;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use meter::Budget;
 pub use scan::{Found, find, redact};
 pub(crate) use scan::{Scan, scan};

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::atomic::AtomicBool;
 
 use super::layers::search;
-use super::meter::Meter;
+use super::meter::{Budget, Meter};
 
 /// A secret that [`find`] found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,13 +110,13 @@ pub(crate) struct Scan {
     pub(crate) steps: u64,
 }
 
-/// Scans `bytes` for secrets. Returns `None` if another thread sets `cancelled` during the scan.
-pub(crate) fn scan(bytes: &[u8], cancelled: &AtomicBool) -> Option<Scan> {
-    let mut meter = Meter::new(bytes.len(), cancelled);
+/// Scans `bytes`, the content of a file of the change with this budget, for secrets. Returns `None`
+/// if another thread sets `cancelled` during the scan.
+pub(crate) fn scan(bytes: &[u8], budget: &mut Budget, cancelled: &AtomicBool) -> Option<Scan> {
+    let mut meter = Meter::new(bytes.len(), budget.clone(), cancelled);
     let secrets = search(bytes, false, &mut meter).ok()?;
-    Some(Scan {
-        secrets: secrets.into_iter().map(|secret| secret.value).collect(),
-        incomplete: meter.incomplete,
-        steps: meter.steps(),
-    })
+    let (incomplete, steps) = (meter.incomplete, meter.steps());
+    *budget = meter.into_budget();
+    let secrets = secrets.into_iter().map(|secret| secret.value).collect();
+    Some(Scan { secrets, incomplete, steps })
 }
