@@ -4,7 +4,7 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 use super::contexts::{CONTEXTS, Context, MAX_READ};
 use super::dotted::{azure_client_secret, discord, first_part, jwt, telegram};
@@ -80,6 +80,8 @@ static KEYWORDS: LazyLock<Keywords> = LazyLock::new(|| {
     let rules: Vec<_> = formats.chain(contexts).chain(special).collect();
     let automaton = AhoCorasick::builder()
         .ascii_case_insensitive(true)
+        // About three times faster than the automaton that is chosen for so many keywords.
+        .kind(Some(AhoCorasickKind::DFA))
         .build(rules.iter().map(|(keyword, _)| *keyword))
         .ok();
     Keywords { rules, automaton }

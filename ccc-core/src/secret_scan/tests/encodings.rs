@@ -14,6 +14,14 @@ pub(super) fn base64(bytes: &[u8]) -> String {
     text
 }
 
+pub(super) fn base32(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let bits: Vec<u8> =
+        bytes.iter().flat_map(|b| (0..8).rev().map(move |at| b >> at & 1)).collect();
+    let value = |group: &[u8]| (0..5).fold(0, |all, at| all << 1 | group.get(at).unwrap_or(&0));
+    bits.chunks(5).map(|group| ALPHABET[usize::from(value(group))] as char).collect()
+}
+
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }

@@ -153,6 +153,10 @@ const ORDINARY: &[&str] = &[
     "const token = getTokenFromRequestHeaders2(request)", "passwordResetToken: \"components.PasswordReset.TokenField1\"", "key-value-pairs: a", "data-key=\"4\"",
     "cGFzc3dvcmQ6IGNoYW5nZW1lCnVzZXI6IGFkbWluCg==", "AIzaSy...", "SG.xxxxx.yyyyy", "task-force-management-system-configuration", "risk-assessment-0123456789-abcdefghij",
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl user@host",
+    // Text in which lines, quotes or escapes stand near the start of a credential.
+    "1. tokens begin with ghp_\n2. keys of projects are longer than that\n", "prefix=\"ghp_\"; name=\"aRatherLongNameOfA2ndVariable\"",
+    "TOKEN=\nNEXT_PUBLIC_SITE_URL=https://a.b\nSECRET=\nAPI_KEY=\n", "a { content: \"\\201C\"; quotes: \"\\ab\" \"\\bb\" }", "?a=41&b=67&c=5F",
+    "C:\\data\\ab\\cd\\ghp_\\new", "&lowbar;&period;&amp;#95;", "MFRGGZDFMZTWQ2LKNNWG23TPOBYXE43UOV3HO6DZPI======", "\u{feff}using System;\u{200b}",
     "XAKIAABCDEFGHIJKLMNOP", "mappings: \";;;EAAA,SAAS,EAAE,GAAG;EAAAA,OAAO,CAAC,CAAC\"",
 ];
 

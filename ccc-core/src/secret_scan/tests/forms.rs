@@ -1,6 +1,6 @@
 //! Tests of secrets that are encoded or split.
 
-use super::encodings::{base64, gzip, hex, utf16, zip};
+use super::encodings::{base32, base64, gzip, hex, utf16, zip};
 use super::{Random, scanned};
 use crate::secret_scan::{find, redact};
 
@@ -13,6 +13,9 @@ fn encoded_and_split_secrets_are_found() {
     let encoded = base64(line.as_bytes());
     let wrapped: Vec<_> =
         encoded.as_bytes().chunks(20).map(|c| std::str::from_utf8(c).unwrap()).collect();
+    let encoded32 = base32(line.as_bytes());
+    let wrapped32: Vec<_> =
+        encoded32.as_bytes().chunks(30).map(|c| std::str::from_utf8(c).unwrap()).collect();
     let number =
         |form: fn(u8) -> String, by: &str| token.bytes().map(form).collect::<Vec<_>>().join(by);
     let cases: Vec<(&str, Vec<u8>)> = vec![
@@ -61,6 +64,48 @@ fn encoded_and_split_secrets_are_found() {
         ),
         ("two lines", format!("{first}\n{second}\n").into()),
         ("comment lines", format!("# {first}\n# {second}\n").into()),
+        ("percent-encoded twice", number(|b| format!("%25{b:02x}"), "").into()),
+        ("percent-encoded five times", number(|b| format!("%25252525{b:02X}"), "").into()),
+        ("CSS escapes", token.replacen('g', "\\67 ", 1).into()),
+        ("CSS escapes with six digits", number(|b| format!("\\{b:06x}"), "").into()),
+        ("quoted-printable", number(|b| format!("={b:02X}"), "").into()),
+        ("quoted-printable in part", token.replacen("gh", "=67=68", 1).into()),
+        ("soft line break", format!("key: {first}=\n{second}\n").into()),
+        ("soft line break of Windows", format!("key: {first}= \r\n{second}\r\n").into()),
+        ("Perl escapes", number(|b| format!("\\N{{U+{b:04X}}}"), "").into()),
+        ("Perl escapes in hex", number(|b| format!("\\x{{{b:x}}}"), "").into()),
+        ("Perl escapes in octal", number(|b| format!("\\o{{{b:o}}}"), "").into()),
+        ("braced escapes", number(|b| format!("\\u{{{b:x}}}"), "").into()),
+        ("long braced escapes", number(|b| format!("\\u{{{b:06x}}}"), "").into()),
+        ("Java escapes", number(|b| format!("\\uuu{b:04x}"), "").into()),
+        ("PowerShell escapes", number(|b| format!("`u{{{b:x}}}"), "").into()),
+        ("HTML references in hex", number(|b| format!("&#x{b:X};"), "").into()),
+        ("HTML references without semicolons", number(|b| format!("&#0{b}"), "").into()),
+        ("HTML references of references", number(|b| format!("&amp;#{b};"), "").into()),
+        ("HTML names", token.replace('_', "&lowbar;").into()),
+        ("shell quotes", format!("X=\"{first}\"'{second}'").into()),
+        ("shell quotes of a part", format!("X=g\"hp_\"{}", &token[4..]).into()),
+        ("shell quotes of single letters", token.replace('h', "'h'").into()),
+        ("empty shell quotes", format!("X={first}''{second}").into()),
+        ("shell escapes", token.replacen("hp", "\\h\\p", 1).into()),
+        ("continued line of a shell", format!("X={first}\\\n{second}\n").into()),
+        ("numbered lines", format!("1. {first}\n2. {second}\n").into()),
+        ("lines of a listing", format!("  9 | {first}\n 10 | {second}\n").into()),
+        ("numbers and tabs", format!("    9\t{first}\n   10\t{second}\n").into()),
+        ("lines of grep", format!("12:{first}\n13:{second}\n").into()),
+        ("comments of C", format!("/* {first} */\n/* {second} */\n").into()),
+        ("comment lines of C++", format!("    // {first}\n    // {second}\n").into()),
+        ("comments of HTML", format!("<!-- {first} -->\n<!-- {second} -->\n").into()),
+        ("base32", base32(line.as_bytes()).into()),
+        ("base32 in lower case", base32(line.as_bytes()).to_lowercase().into()),
+        ("base32 after other letters", format!("KEY{}", base32(line.as_bytes())).into()),
+        ("base32 over lines", wrapped32.join("\n").into()),
+        ("zero-width spaces", number(|b| (b as char).to_string(), "\u{200b}").into()),
+        ("word joiners", number(|b| (b as char).to_string(), "\u{2060}").into()),
+        ("soft hyphens", format!("{first}\u{ad}{second}").into()),
+        ("direction marks", format!("{first}\u{202a}\u{2069}{second}").into()),
+        ("variation selectors", format!("{first}\u{fe0f}\u{e0101}{second}").into()),
+        ("escaped zero-width space", format!("\"{first}\\u200b{second}\"").into()),
         ("gzip", gzip(line.as_bytes())),
         ("gzip in a file", [b"head".to_vec(), gzip(line.as_bytes()), b"tail".to_vec()].concat()),
         ("gzip in gzip", gzip(&gzip(line.as_bytes()))),

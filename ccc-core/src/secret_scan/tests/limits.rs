@@ -165,6 +165,24 @@ fn the_number_of_steps_is_linear() {
         "\u{1f}",
         "=",
         "secret:\"",
+        "%25",
+        "\\N{U+",
+        "\\67 ",
+        "=67",
+        "=\n",
+        "=",
+        "&amp;",
+        "&#6",
+        "`u{41}",
+        "\u{200b}",
+        "a'",
+        "\\a",
+        "1. a\n",
+        "<!-- a -->\n",
+        "A2",
+        "a2",
+        "x^",
+        "x^\u{3}",
         "0:AA",
     ];
     let mut inputs: Vec<(&str, Input)> = vec![
@@ -179,7 +197,8 @@ fn the_number_of_steps_is_linear() {
     let steps = |bytes: Vec<u8>| scanned(&bytes).steps;
     for (name, input) in inputs {
         let (one, eight) = (steps(input(4_000)), steps(input(32_000)));
-        assert!(eight <= 9 * one, "{name:?}: {one} and {eight} steps");
+        // Data that has the header of a stream by chance has a constant cost.
+        assert!(eight <= 9 * one + 100_000, "{name:?}: {one} and {eight} steps");
         // The work for one byte is bounded as well.
         assert!(one <= 2_000 * 4_000, "{name:?}: {one} steps");
     }
