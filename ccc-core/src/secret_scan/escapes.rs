@@ -48,11 +48,13 @@ pub(super) fn backtick_unescaped(text: &View) -> Option<View> {
 }
 
 /// Returns `text` with the octets of quoted-printable text (`=41`) replaced, and without its soft
-/// line breaks ([RFC 2045, 6.7](https://www.rfc-editor.org/rfc/rfc2045#section-6.7)). Returns `None`
-/// if it has none.
-pub(super) fn quoted_printable(text: &View) -> Option<View> {
+/// line breaks ([RFC 2045, 6.7](https://www.rfc-editor.org/rfc/rfc2045#section-6.7)). Also returns
+/// whether the whole text is quoted-printable: each `=` belongs to an octet or to a line break, and
+/// there are octets. Returns `None` if it has none.
+pub(super) fn quoted_printable(text: &View) -> Option<(View, bool)> {
     let bytes = &text.bytes;
     let (mut view, mut copied) = (text.like(), 0);
+    let (mut octets, mut others) = (0, 0);
     for at in memchr::memchr_iter(b'=', bytes) {
         let rest = &bytes[at + 1..bytes.len().min(at + 9)];
         let spaces = count(rest, rest.len(), |b| matches!(b, b' ' | b'\t' | b'\r'));
@@ -64,10 +66,13 @@ pub(super) fn quoted_printable(text: &View) -> Option<View> {
             view.copy_range(text, copied..at);
             view.push(octet as u8, text, at..at + 3);
             copied = at + 3;
+            octets += 1;
+        } else {
+            others += 1;
         }
     }
     view.copy_range(text, copied..bytes.len());
-    (copied > 0).then_some(view)
+    (copied > 0).then_some((view, octets > 0 && others == 0))
 }
 
 /// Maximum length of a sequence.

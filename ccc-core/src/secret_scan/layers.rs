@@ -98,8 +98,11 @@ fn texts(
 ) -> Result<(), Cancelled> {
     check(raw, Text::Plain, meter, found)?;
     // These escapes have another meaning in most texts, so the other views are made without them.
-    for view in [css_unescaped(raw), quoted_printable(raw)].into_iter().flatten() {
+    if let Some(view) = css_unescaped(raw) {
         check(&view, Text::Joined, meter, found)?;
+    }
+    if let Some((view, is_whole)) = quoted_printable(raw) {
+        check(&view, if is_whole { Text::Plain } else { Text::Joined }, meter, found)?;
     }
     let mut decoded = None;
     for decode in DECODERS {

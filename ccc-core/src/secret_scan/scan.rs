@@ -35,8 +35,12 @@ pub struct Found {
 /// ```
 #[must_use]
 pub fn find(bytes: &[u8]) -> Vec<Found> {
-    let never = AtomicBool::new(false);
-    let secrets = search(bytes, true, &mut Meter::of_text(&never)).unwrap_or_default();
+    find_until(bytes, &AtomicBool::new(false)).unwrap_or_default()
+}
+
+/// Returns the secrets like [`find`], or `None` if another thread sets `cancelled` during the search.
+fn find_until(bytes: &[u8], cancelled: &AtomicBool) -> Option<Vec<Found>> {
+    let secrets = search(bytes, true, &mut Meter::of_text(cancelled)).ok()?;
     let mut found: Vec<Found> = secrets
         .into_iter()
         .map(|secret| Found { range: secret.range, format: secret.format })
@@ -44,7 +48,7 @@ pub fn find(bytes: &[u8]) -> Vec<Found> {
         .collect();
     found.sort_by_key(|found| (found.range.start, found.range.end));
     found.dedup();
-    found
+    Some(found)
 }
 
 /// The text that replaces a secret.
@@ -66,16 +70,22 @@ const MAX_SEARCHES: usize = 3;
 /// ```
 #[must_use]
 pub fn redact(text: &str) -> Cow<'_, str> {
+    redact_until(text, &AtomicBool::new(false))
+}
+
+/// Returns `text` like [`redact`]. Returns `[REDACTED]` if another thread sets `cancelled` during the
+/// search.
+pub(crate) fn redact_until<'a>(text: &'a str, cancelled: &AtomicBool) -> Cow<'a, str> {
     let mut text = Cow::Borrowed(text);
-    for _ in 0..MAX_SEARCHES {
-        let found = find(text.as_bytes());
-        if found.is_empty() {
-            return text;
+    for _ in 0..=MAX_SEARCHES {
+        match find_until(text.as_bytes(), cancelled) {
+            Some(found) if found.is_empty() => return text,
+            Some(found) => text = Cow::Owned(without(&text, &found)),
+            None => break,
         }
-        text = Cow::Owned(without(&text, &found));
     }
     // Secrets that appear again and again are not worth more searches.
-    if find(text.as_bytes()).is_empty() { text } else { Cow::Borrowed(REDACTED) }
+    Cow::Borrowed(REDACTED)
 }
 
 /// Returns `text` with the ranges of `found`, which are sorted, replaced.
