@@ -56,6 +56,18 @@ pub(super) enum Text {
     Joined,
 }
 
+/// The names of the credentials that are in no table, with their sources.
+pub(super) const SPECIAL: &[(&str, &str)] = &[
+    ("private key", "https://www.rfc-editor.org/rfc/rfc7468"),
+    ("SSH2 private key", "https://www.rfc-editor.org/rfc/rfc4716"),
+    ("PuTTY private key", "https://the.earth.li/~sgtatham/putty/latest/htmldoc/AppendixC.html"),
+    ("password in a URL", "https://www.rfc-editor.org/rfc/rfc3986#section-3.2.1"),
+    ("JSON Web Token", "https://www.rfc-editor.org/rfc/rfc7519"),
+    ("Telegram token", "https://github.com/Yelp/detect-secrets: telegram_token"),
+    ("Discord token", "https://github.com/Yelp/detect-secrets: discord"),
+    ("Azure secret", "https://github.com/gitleaks/gitleaks: azure-ad-client-secret"),
+];
+
 struct Keywords {
     rules: Vec<(&'static str, Rule)>,
     automaton: Option<AhoCorasick>,

@@ -20,6 +20,7 @@
 //! |---|---|
 //! | remove secrets from a text | [`redact`] |
 //! | know the places and formats of secrets | [`find`] |
+//! | know which formats are found | [`known_formats`] |
 
 mod archive;
 mod base64;
@@ -43,5 +44,5 @@ mod views;
 mod tests;
 
 pub(crate) use meter::Budget;
-pub use scan::{Found, find, redact};
+pub use scan::{Found, KnownFormat, find, known_formats, redact};
 pub(crate) use scan::{Scan, redact_until, scan};

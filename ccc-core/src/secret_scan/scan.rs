@@ -4,7 +4,10 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::atomic::AtomicBool;
 
+use super::contexts::CONTEXTS;
+use super::formats::FORMATS;
 use super::layers::search;
+use super::matcher::SPECIAL;
 use super::meter::{Budget, Meter};
 
 /// A secret that [`find`] found.
@@ -49,6 +52,34 @@ fn find_until(bytes: &[u8], cancelled: &AtomicBool) -> Option<Vec<Found>> {
     found.sort_by_key(|found| (found.range.start, found.range.end));
     found.dedup();
     Some(found)
+}
+
+/// A format of credentials that [`find`] knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct KnownFormat {
+    /// The name of the format, such as `GitHub token`.
+    pub name: &'static str,
+    /// The address of the page that describes the format. For a rule of a public scanner, this is the
+    /// address of the scanner's repository, `: ` and the name of the rule.
+    pub source: &'static str,
+}
+
+/// Returns the formats that [`find`] knows, with their sources.
+///
+/// # Examples
+///
+/// ```
+/// use ccc_core::secret_scan::known_formats;
+///
+/// let token = known_formats().find(|format| format.name == "GitHub token").unwrap();
+/// assert!(token.source.starts_with("https://github.blog/"));
+/// ```
+pub fn known_formats() -> impl Iterator<Item = KnownFormat> {
+    let formats = FORMATS.iter().map(|format| (format.name, format.source));
+    let contexts = CONTEXTS.iter().map(|context| (context.name, context.source));
+    let all = formats.chain(contexts).chain(SPECIAL.iter().copied());
+    all.map(|(name, source)| KnownFormat { name, source })
 }
 
 /// The text that replaces a secret.

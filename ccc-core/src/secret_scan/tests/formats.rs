@@ -4,14 +4,13 @@ use super::{Random, formats_in};
 use crate::secret_scan::contexts::{CONTEXTS, Form};
 use crate::secret_scan::formats::FORMATS;
 use crate::secret_scan::shape::Class;
-use crate::secret_scan::{find, redact};
+use crate::secret_scan::{find, known_formats, redact};
 
 #[test]
 fn every_format_of_the_table_is_found() {
     // spec: X10b
     let mut random = Random(1);
     for format in FORMATS {
-        assert!(!format.source.is_empty(), "{}", format.name);
         for start in format.starts {
             let body = random.body(format.body);
             let text = format!("const KEY = \"{start}{body}\";\n");
@@ -23,7 +22,6 @@ fn every_format_of_the_table_is_found() {
         }
     }
     for context in CONTEXTS {
-        assert!(!context.source.is_empty(), "{}", context.name);
         let value = match context.form {
             Form::Of(class, least, _) => random.text(class, least),
             Form::Random => random.text(Class::Alnum, 40),
@@ -38,18 +36,40 @@ fn every_format_of_the_table_is_found() {
     }
 }
 
+#[test]
+fn every_format_has_a_source() {
+    // spec: X10b
+    for format in known_formats() {
+        let (address, rule) = format.source.split_once(": ").unwrap_or((format.source, "none"));
+        let host = address.strip_prefix("https://").unwrap_or_default();
+        let plain = |b: u8| (b'!'..=b'~').contains(&b);
+        assert!(host.contains('.') && host.bytes().all(plain), "{format:?}");
+        assert!(!rule.is_empty() && rule.bytes().all(plain), "{format:?}");
+        // A rule of a scanner is named, and a page of a vendor needs no rule.
+        let is_scanner = ["gitleaks/gitleaks", "trufflesecurity/trufflehog", "Yelp/detect-secrets"]
+            .iter()
+            .any(|scanner| address == format!("https://github.com/{scanner}"));
+        assert_eq!(is_scanner, rule != "none", "{format:?}");
+    }
+    let mut random = Random(9);
+    // Every found format is a known one.
+    for (text, _) in special_cases(&mut random) {
+        for found in formats_in(&text) {
+            assert!(known_formats().any(|format| format.name == found), "{found}");
+        }
+    }
+}
+
 fn pem(random: &mut Random, label: &str, lines: usize) -> String {
     let body: Vec<_> = (0..lines).map(|_| random.text(Class::Base64, 64)).collect();
     format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", body.join("\n"))
 }
 
-#[test]
-fn keys_and_tokens_with_other_forms_are_found() {
-    // spec: X10b
-    let mut random = Random(2);
+/// Returns texts with the credentials that are in no table, and their formats.
+fn special_cases(random: &mut Random) -> Vec<(String, &'static str)> {
     let mut cases: Vec<(String, &str)> = Vec::new();
     for label in ["PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "ENCRYPTED PRIVATE KEY"] {
-        let key = pem(&mut random, label, 3);
+        let key = pem(random, label, 3);
         cases.push((format!("\"private_key\": \"{}\"", key.replace('\n', "\\n")), "private key"));
         let literal: Vec<_> = key.lines().map(|line| format!("    \"{line}\\n\"")).collect();
         cases.push((literal.join(" +\n"), "private key"));
@@ -57,13 +77,13 @@ fn keys_and_tokens_with_other_forms_are_found() {
         cases.push((key, "private key"));
     }
     let body = random.text(Class::Base64, 64);
-    cases.push((pem(&mut random, "OPENSSH PRIVATE KEY", 5), "private key"));
+    cases.push((pem(random, "OPENSSH PRIVATE KEY", 5), "private key"));
     cases.push((
-        pem(&mut random, "PGP PRIVATE KEY BLOCK", 9).replace("-----\n", "-----\nVersion: 1\n\n"),
+        pem(random, "PGP PRIVATE KEY BLOCK", 9).replace("-----\n", "-----\nVersion: 1\n\n"),
         "private key",
     ));
     cases.push((
-        pem(&mut random, "DSA PRIVATE KEY", 5).replace(
+        pem(random, "DSA PRIVATE KEY", 5).replace(
             "KEY-----\n",
             "KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00AA\n\n",
         ),
@@ -107,9 +127,33 @@ fn keys_and_tokens_with_other_forms_are_found() {
         format!("id: {}8Q~{}", random.text(Class::Alnum, 3), random.text(Class::Token, 34)),
         "Azure secret",
     ));
+    cases
+}
+
+#[test]
+fn keys_and_tokens_with_other_forms_are_found() {
+    // spec: X10b
+    let cases = special_cases(&mut Random(2));
     for (text, expected) in &cases {
         assert!(formats_in(text).contains(expected), "{expected}: {text}");
         assert_eq!(find(redact(text).as_bytes()), [], "{text}");
+    }
+}
+
+#[test]
+fn characters_that_only_some_tokens_of_a_format_have_are_found() {
+    // spec: X10b
+    for text in [
+        "bkua_z9x8w7v6u5t4s3r2q1p0o9n8m7l6k5j4h3g2f1y0",
+        "xai-q7Zt0LmV2xKd9RwYb4NcJ6hGfS1eUpA8iTo3_q7Zt0LmV2xKd9RwYb4NcJ6hGfS1eUpA8iTo3q7Zt0Lm",
+        "r8_q7Zt0LmV2x-d9RwYb4NcJ6hGf_1eUpA8iTo3Z",
+        "LTAI4Fq7Zt0LmV2xKd9Rw",
+        "nfp_q7Zt0LmV2x_d9RwYb4NcJ6hGf_1eUpA8iTo3",
+        "https://team:ATBBq7Zt0LmV2x_d9RwYb4NcJ6hGfS1e@bitbucket.org/a/b",
+        "figu_q7Zt0LmV2xKd9RwYb4NcJ6hGfS1eUpA8iTo3Zt0L",
+        "A3-Q7ZT0L-MV2XKD9RWYB-4NCJ6-HGFS1-EUPA8",
+    ] {
+        assert!(!formats_in(text).is_empty(), "{text}");
     }
 }
 
