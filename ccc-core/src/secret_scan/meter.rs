@@ -131,3 +131,29 @@ impl<'a> Meter<'a> {
         *left = left.saturating_sub(bytes);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limits_are_those_of_the_documentation() {
+        // spec: X16a
+        let never = AtomicBool::new(false);
+        for kind in [Packed::Archive, Packed::Stream] {
+            let mut meter = Meter::new(0, Budget::of_change(), &never);
+            assert_eq!(meter.inflatable(kind), 32 << 20);
+            let mut budget = Budget::of_change();
+            assert_eq!(*budget.of(kind), 128 << 20);
+            // Four files use the budget of the change.
+            for left in [96, 64, 32, 0] {
+                let mut meter = Meter::new(0, budget, &never);
+                meter.inflated(meter.inflatable(kind), kind);
+                assert_eq!(meter.inflatable(kind), 0);
+                budget = meter.into_budget();
+                assert_eq!(*budget.of(kind), left << 20);
+            }
+            assert_eq!(Meter::new(0, budget, &never).inflatable(kind), 0);
+        }
+    }
+}

@@ -13,6 +13,7 @@ fn encoded_and_split_secrets_are_found() {
     let encoded = base64(line.as_bytes());
     let wrapped: Vec<_> =
         encoded.as_bytes().chunks(20).map(|c| std::str::from_utf8(c).unwrap()).collect();
+    let url = format!("postgres://service:{first}@db.internal/main");
     let encoded32 = base32(line.as_bytes());
     let wrapped32: Vec<_> =
         encoded32.as_bytes().chunks(30).map(|c| std::str::from_utf8(c).unwrap()).collect();
@@ -70,6 +71,10 @@ fn encoded_and_split_secrets_are_found() {
         ("CSS escapes with six digits", number(|b| format!("\\{b:06x}"), "").into()),
         ("quoted-printable", number(|b| format!("={b:02X}"), "").into()),
         ("quoted-printable in part", token.replacen("gh", "=67=68", 1).into()),
+        (
+            "quoted-printable URL",
+            url.bytes().map(|b| format!("={b:02X}")).collect::<String>().into(),
+        ),
         ("soft line break", format!("key: {first}=\n{second}\n").into()),
         ("soft line break of Windows", format!("key: {first}= \r\n{second}\r\n").into()),
         ("Perl escapes", number(|b| format!("\\N{{U+{b:04X}}}"), "").into()),
@@ -99,6 +104,7 @@ fn encoded_and_split_secrets_are_found() {
         ("base32", base32(line.as_bytes()).into()),
         ("base32 in lower case", base32(line.as_bytes()).to_lowercase().into()),
         ("base32 after other letters", format!("KEY{}", base32(line.as_bytes())).into()),
+        ("base32 of a short secret", base32(b"AKIAQ7ZT4LMV2XKD6RWY").into()),
         ("base32 over lines", wrapped32.join("\n").into()),
         ("zero-width spaces", number(|b| (b as char).to_string(), "\u{200b}").into()),
         ("word joiners", number(|b| (b as char).to_string(), "\u{2060}").into()),
