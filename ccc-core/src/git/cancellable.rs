@@ -19,13 +19,13 @@ impl Drop for CancelOnDrop {
 ///
 /// # Errors
 /// [`ErrorKind::Unexpected`] if `work` panics.
-pub(super) async fn cancellable<T: Send + 'static>(
-    work: impl FnOnce(&AtomicBool) -> T + Send + 'static,
+pub(crate) async fn cancellable<T: Send + 'static>(
+    work: impl FnOnce(&Arc<AtomicBool>) -> T + Send + 'static,
 ) -> Result<T> {
     let guard = CancelOnDrop(Arc::default());
     let flag = Arc::clone(&guard.0);
     tokio::task::spawn_blocking(move || work(&flag)).await.map_err(|e| {
-        let line = "the task that checks the changes ended without a result";
+        let line = "a task that searches for secrets ended without a result";
         Error::new(ErrorKind::Unexpected, line).with_source(e)
     })
 }

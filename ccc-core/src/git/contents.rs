@@ -10,7 +10,7 @@ use super::symlink::escapes;
 use super::{HostGit, Refusal};
 use crate::observe::{Redactor, SecretSearch};
 use crate::policy::TrustPolicy;
-use crate::secret_scan::{Scan, scan};
+use crate::secret_scan::{Budget, Scan, scan};
 use crate::{ObjectId, Result, RunId};
 
 /// Total size of the files that are read at a time, in bytes. One larger file is read alone.
@@ -55,16 +55,17 @@ impl HostGit {
     ) -> Result<Option<Refusal>> {
         // One search for all files, because a secret can be split between files (spec: X10c).
         let mut search = redactor.search();
+        let mut budget = Budget::of_change();
         let mut checked = Vec::new();
         for group in groups(sizes) {
             let files = self.files(run, records, group).await?;
-            let (found, searched) = cancellable(move |over| {
-                let found = check_all(&files, &mut search, over);
-                (found, search)
+            let (found, searched, left) = cancellable(move |over| {
+                let found = check_all(&files, &mut search, &mut budget, over);
+                (found, search, budget)
             })
             .await?;
             checked.extend(found);
-            search = searched;
+            (search, budget) = (searched, left);
         }
         self.remove_known(run, base, records, &mut checked, policy).await?;
         let matching = |test: &dyn Fn(&Checked) -> bool| {
@@ -81,7 +82,8 @@ impl HostGit {
         .or_else(|| {
             refuse(
                 "the agent's changes contain an archive that cannot be searched for secrets: it \
-                 contains too many archives in each other, or more than 32 MiB of data",
+                 contains too many archives in each other, more than 32 MiB of data, or data that \
+                 cannot be read, or all archives contain more than 128 MiB of data",
                 &|found| found.content.incomplete,
             )
         })
@@ -165,7 +167,8 @@ impl HostGit {
         }
         texts.extend(self.blobs(run, &readable).await?);
         cancellable(move |over| {
-            let scans = texts.iter().map_while(|text| scan(text, over));
+            let mut budget = Budget::of_change();
+            let scans = texts.iter().map_while(|text| scan(text, &mut budget, over));
             scans.flat_map(|scan| scan.secrets).collect()
         })
         .await
@@ -189,29 +192,63 @@ fn groups(sizes: &[u64]) -> Vec<Vec<usize>> {
 }
 
 /// Checks `files`. Stops early if `cancelled` becomes true; the result is not used then.
-fn check_all(files: &[File], search: &mut SecretSearch, cancelled: &AtomicBool) -> Vec<Checked> {
-    files.iter().map_while(|file| check(file, search, cancelled)).collect()
+fn check_all(
+    files: &[File],
+    search: &mut SecretSearch,
+    budget: &mut Budget,
+    cancelled: &AtomicBool,
+) -> Vec<Checked> {
+    files.iter().map_while(|file| check(file, search, budget, cancelled)).collect()
 }
 
-fn check(file: &File, search: &mut SecretSearch, cancelled: &AtomicBool) -> Option<Checked> {
+fn check(
+    file: &File,
+    search: &mut SecretSearch,
+    budget: &mut Budget,
+    cancelled: &AtomicBool,
+) -> Option<Checked> {
     let mut checked = Checked { index: file.index, ..Checked::default() };
     checked.live = search.finds_in(&file.path);
     let Some(content) = &file.content else { return Some(checked) };
     if file.is_new {
-        checked.name = scan(&file.path, cancelled)?.secrets;
+        checked.name = scan(&file.path, budget, cancelled)?.secrets;
         // The parts of a path can form a secret together.
         let joined: Vec<u8> = file.path.iter().copied().filter(|byte| *byte != b'/').collect();
-        checked.name.extend(scan(&joined, cancelled)?.secrets);
+        checked.name.extend(scan(&joined, budget, cancelled)?.secrets);
     }
     checked.live |= search.finds_in(content);
     checked.escapes = file.is_link && escapes(&file.path, content);
-    checked.content = scan(content, cancelled)?;
+    checked.content = scan(content, budget, cancelled)?;
     Some(checked)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_archives_of_all_files_share_one_limit() {
+        // spec: X16a
+        let zeros = miniz_oxide::deflate::compress_to_vec(&[0; 24 << 10], 6);
+        let gzip = [b"\x1f\x8b\x08\0\0\0\0\0\0\x03".to_vec(), zeros, vec![0; 8]].concat();
+        let file = |index: usize| File {
+            index,
+            path: format!("{index}.gz").into_bytes(),
+            is_new: true,
+            is_link: false,
+            content: Some(gzip.clone()),
+        };
+        let files: Vec<File> = (0..8).map(file).collect();
+        let (mut search, never) = (Redactor::default().search(), AtomicBool::new(false));
+        let mut budget = Budget::of_bytes(64 << 10);
+        // Two groups, as in a change with more files than are read at a time.
+        let groups = files.chunks(4).map(|group| {
+            let checked = check_all(group, &mut search, &mut budget, &never);
+            checked.iter().map(|found| found.content.incomplete).collect::<Vec<_>>()
+        });
+        let refused = groups.collect::<Vec<_>>().concat();
+        assert_eq!(refused, [false, false, true, true, true, true, true, true]);
+    }
 
     #[test]
     fn files_are_read_in_groups_of_bounded_size() {

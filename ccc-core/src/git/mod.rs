@@ -61,6 +61,7 @@ use own_dir::{OwnDir, check_owner};
 use crate::container::Resources;
 use crate::{Error, ErrorKind, Result, RunId, Secret};
 
+pub(crate) use cancellable::cancellable;
 pub use changes::{Change, ChangeKind, ChangeSet, Refusal};
 pub use collect::Collected;
 pub use commit_message::CommitInfo;

@@ -12,6 +12,7 @@ mod split;
 mod tests;
 
 use std::fmt;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use needles::Needles;
@@ -39,6 +40,8 @@ use crate::run::Outcome;
 #[derive(Default)]
 pub struct Redactor {
     known: Arc<RwLock<Needles>>,
+    /// Whether the caller needs no result any more.
+    cancelled: Arc<AtomicBool>,
 }
 
 impl fmt::Debug for Redactor {
@@ -72,7 +75,7 @@ impl Redactor {
     #[must_use]
     pub fn clean(&self, text: &str) -> String {
         let cleaned = replace(text, &ranges(&read(&self.known), text));
-        patterns::redact(&cleaned).into_owned()
+        patterns::redact(&cleaned, &self.cancelled).into_owned()
     }
 
     /// Returns whether `bytes` contains one of the secrets, or at least half of one.

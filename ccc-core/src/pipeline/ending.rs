@@ -21,7 +21,11 @@ pub(super) struct Ending {
 impl Ending {
     /// Converts `ended`, the result of the stages. `cancelled` must be true if the cancellation of
     /// the run was requested.
-    pub(super) fn new(run: &RunContext, ended: Result<Outcome, Halt>, cancelled: bool) -> Self {
+    pub(super) async fn new(
+        run: &RunContext,
+        ended: Result<Outcome, Halt>,
+        cancelled: bool,
+    ) -> Self {
         let stage = run.stage();
         let postponed = match &ended {
             Err(Halt::Error(error)) if !cancelled => postponement(run, error),
@@ -33,6 +37,9 @@ impl Ending {
             Err(Halt::Error(_)) if cancelled => Outcome::Cancelled { stage },
             Err(Halt::Error(error)) => Outcome::from_error(stage, &error),
         };
-        Self { outcome: run.redactor.clean_outcome(outcome), postponed }
+        let cleaned = run.redacted(move |redactor| redactor.clean_outcome(outcome)).await;
+        // Without a result, the texts of the outcome are unknown.
+        let outcome = cleaned.unwrap_or_else(|error| Outcome::from_error(stage, &error));
+        Self { outcome, postponed }
     }
 }

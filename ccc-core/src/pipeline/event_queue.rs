@@ -13,14 +13,23 @@ const CONTEXT: usize = 16;
 /// Number of channels: see [`channel`].
 const CHANNELS: usize = 7;
 
+/// An event from which the queue has removed the secrets.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct CleanedEvent(AgentEvent);
+
+impl CleanedEvent {
+    pub(super) fn into_event(self) -> AgentEvent {
+        self.0
+    }
+}
+
 /// A queue that removes secrets which an agent shows in parts, each in an event of its own.
 ///
 /// An event that ends with the beginning of a secret waits for the next event of the same kind. The
 /// order of the events does not change. Up to five letters and digits of a secret are not
 /// recognized as its beginning.
-#[derive(Debug)]
-pub(super) struct EventQueue<'a> {
-    redactor: &'a Redactor,
+#[derive(Debug, Default)]
+pub(super) struct EventQueue {
     /// For each channel, the last letters and digits of the events that have left the queue.
     before: [String; CHANNELS],
     /// For each channel, the last letters and digits of all events.
@@ -44,14 +53,9 @@ fn channel(event: &AgentEvent) -> usize {
     }
 }
 
-impl<'a> EventQueue<'a> {
-    pub(super) fn new(redactor: &'a Redactor) -> Self {
-        let (before, tails) = Default::default();
-        Self { redactor, before, tails, waiting: Vec::new(), bytes: 0 }
-    }
-
+impl EventQueue {
     /// Adds `event`, and returns the events that need not wait, without secrets.
-    pub(super) fn next(&mut self, mut event: AgentEvent) -> Vec<AgentEvent> {
+    pub(super) fn next(&mut self, mut event: AgentEvent, redactor: &Redactor) -> Vec<CleanedEvent> {
         let tail = &mut self.tails[channel(&event)];
         for text in event.texts_mut() {
             self.bytes += text.len();
@@ -59,30 +63,30 @@ impl<'a> EventQueue<'a> {
         }
         self.waiting.push(event);
         let is_full = self.waiting.len() >= MAX_WAITING || self.bytes >= MAX_BYTES;
-        if !is_full && self.continues() {
+        if !is_full && self.continues(redactor) {
             return Vec::new();
         }
-        self.take(is_full)
+        self.take(is_full, redactor)
     }
 
     /// Returns whether a secret can continue after the last waiting event of a channel.
-    fn continues(&self) -> bool {
+    fn continues(&self, redactor: &Redactor) -> bool {
         let mut is_waiting = [false; CHANNELS];
         for event in &self.waiting {
             is_waiting[channel(event)] = true;
         }
         let mut tails = self.tails.iter().zip(is_waiting);
-        tails.any(|(tail, is_waiting)| is_waiting && self.redactor.continues(tail))
+        tails.any(|(tail, is_waiting)| is_waiting && redactor.continues(tail))
     }
 
     /// Returns the events that wait. The caller calls this method after the agent has ended.
-    pub(super) fn rest(mut self) -> Vec<AgentEvent> {
-        self.take(false)
+    pub(super) fn rest(mut self, redactor: &Redactor) -> Vec<CleanedEvent> {
+        self.take(false, redactor)
     }
 
     /// Empties the queue. If `is_cut` is true, a secret can continue in a later event, so the
     /// beginning of a secret is removed too.
-    fn take(&mut self, is_cut: bool) -> Vec<AgentEvent> {
+    fn take(&mut self, is_cut: bool, redactor: &Redactor) -> Vec<CleanedEvent> {
         for (number, before) in self.before.iter_mut().enumerate() {
             let of_channel = self.waiting.iter_mut().filter(|event| channel(event) == number);
             let mut texts: Vec<&mut String> = of_channel.flat_map(AgentEvent::texts_mut).collect();
@@ -90,14 +94,14 @@ impl<'a> EventQueue<'a> {
                 continue;
             }
             let originals: Vec<&str> = texts.iter().map(|text| text.as_str()).collect();
-            let cleaned = self.redactor.clean_parts(before, &originals, is_cut);
+            let cleaned = redactor.clean_parts(before, &originals, is_cut);
             for (text, cleaned) in texts.iter_mut().zip(cleaned) {
                 **text = cleaned;
             }
             before.clone_from(&self.tails[number]);
         }
         self.bytes = 0;
-        std::mem::take(&mut self.waiting)
+        self.waiting.drain(..).map(CleanedEvent).collect()
     }
 }
 
@@ -130,13 +134,13 @@ mod tests {
     fn shown(events: Vec<AgentEvent>) -> (String, usize) {
         let redactor = Redactor::default();
         redactor.add(&Secret::from(SECRET));
-        let (mut queue, mut shown, mut waited) = (EventQueue::new(&redactor), Vec::new(), 0);
+        let (mut queue, mut shown, mut waited) = (EventQueue::default(), Vec::new(), 0);
         let count = events.len();
         for event in events {
-            shown.extend(queue.next(event));
+            shown.extend(queue.next(event, &redactor).into_iter().map(CleanedEvent::into_event));
             waited = waited.max(queue.waiting.len());
         }
-        shown.extend(queue.rest());
+        shown.extend(queue.rest(&redactor).into_iter().map(CleanedEvent::into_event));
         assert_eq!(shown.len(), count, "an event is missing");
         let texts = shown.iter_mut().flat_map(AgentEvent::texts_mut);
         (texts.map(|text| text.as_str()).collect::<Vec<_>>().join("|"), waited)

@@ -16,7 +16,7 @@ use super::stage::{
     Retain, announce, answer, authorize, checkout, cleanup, collect, commit, opened,
 };
 use super::stage::{provision, publish, report, work};
-use crate::observe::EventKind::{Finished, StageFinished, StageStarted};
+use crate::observe::EventKind::{StageFinished, StageStarted};
 use crate::progress::{CollectedRun, CommittedRun, Progress};
 use crate::{CancellationToken, Outcome, Result, Stage};
 
@@ -27,7 +27,7 @@ pub(super) async fn drive(run: Arc<RunContext>, cancel: &CancellationToken) -> R
     });
     let limit = run.parts.limits.run;
     let ended = interruptible(&*run.parts.clock, limit, cancel, Box::pin(stages(&run))).await;
-    let Ending { outcome, mut postponed } = Ending::new(&run, ended, cancel.is_cancelled());
+    let Ending { outcome, mut postponed } = Ending::new(&run, ended, cancel.is_cancelled()).await;
     let mut reported = Ok(());
     if postponed.is_none() {
         save_unpublished(&run, &outcome).await;
@@ -47,7 +47,7 @@ pub(super) async fn drive(run: Arc<RunContext>, cancel: &CancellationToken) -> R
     let is_finished = run.finish(&outcome).await;
     let retain = if is_finished { Retain::Nothing } else { Retain::for_successor(&run) };
     let cleanup = guard.clean_up(retain).await;
-    run.emit(Finished { outcome: outcome.clone() });
+    run.emit_finished(outcome.clone());
     RunReport { run: run.id, outcome, postponed: None, report: reported, cleanup }
 }
 

@@ -34,6 +34,7 @@ mod builder;
 mod cleanup_guard;
 mod comment;
 mod ending;
+mod event_pump;
 mod event_queue;
 mod flow;
 mod halt;

@@ -9,10 +9,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::comment::CommentData;
+use super::event_queue::CleanedEvent;
 use super::journal::Journal;
 use super::parts::Parts;
 use super::run_tokens::RunTokens;
 use crate::event::{IssueEvent, RepoRef};
+use crate::git::cancellable;
 use crate::observe::{Event, EventKind, Redactor};
 use crate::policy::AppliedPolicy;
 use crate::progress::{AcceptedRun, Progress};
@@ -173,14 +175,36 @@ impl RunContext {
         self.update_comment_data(|comment| comment.denied_hosts = hosts);
     }
 
+    /// Removes the secrets from `kind`, and passes the event to the observer.
     pub(super) fn emit(&self, kind: EventKind) {
-        let event = Event {
-            run: self.id,
-            at: self.parts.clock.now(),
-            kind: self.redactor.clean_kind(kind),
-        };
+        self.observe(self.redactor.clean_kind(kind));
+    }
+
+    /// Passes an event of the agent, from which the secrets have been removed, to the observer.
+    pub(super) fn emit_agent(&self, event: CleanedEvent) {
+        self.observe(EventKind::Agent { agent: event.into_event() });
+    }
+
+    /// Passes the end of the run to the observer. [`Ending`](super::ending::Ending) has removed the
+    /// secrets from `outcome`.
+    pub(super) fn emit_finished(&self, outcome: Outcome) {
+        self.observe(EventKind::Finished { outcome });
+    }
+
+    fn observe(&self, kind: EventKind) {
+        let event = Event { run: self.id, at: self.parts.clock.now(), kind };
         // A panic of the observer must not affect the run.
         let _ = std::panic::catch_unwind(AssertUnwindSafe(|| self.parts.observer.on_event(&event)));
+    }
+
+    /// Executes `work`, which removes secrets from large texts, on a blocking thread. If the caller
+    /// drops the future, `work` ends soon (spec: X16a).
+    pub(super) async fn redacted<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Redactor) -> T + Send + 'static,
+    ) -> Result<T> {
+        let redactor = Arc::clone(&self.redactor);
+        cancellable(move |cancelled| work(&redactor.until(cancelled))).await
     }
 
     pub(super) fn emit_note(&self, text: impl Into<String>) {

@@ -71,7 +71,7 @@ async fn save_patch(run: &RunContext, changes: &ChangeSet) -> Result<()> {
     if let Ok(text) = String::from_utf8(patch)
         && text.len() <= MAX_SHOWN_PATCH
     {
-        let text = run.redactor.clean(&text);
+        let text = run.redacted(move |redactor| redactor.clean(&text)).await?;
         run.update_comment_data(|comment| comment.patch = Some(text));
     }
     Ok(())

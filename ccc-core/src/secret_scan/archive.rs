@@ -4,14 +4,19 @@ use miniz_oxide::inflate::TINFLStatus;
 use miniz_oxide::inflate::core::inflate_flags::TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF;
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
 
-use super::meter::{Cancelled, MAX_INFLATED, Meter};
+use super::meter::{Cancelled, MAX_INFLATED, Meter, Packed};
 
 const GZIP: &[u8] = b"\x1f\x8b\x08";
 const ZIP: &[u8] = b"PK\x03\x04";
-/// The headers of zlib streams for the usual levels of compression
-/// ([RFC 1950](https://www.rfc-editor.org/rfc/rfc1950)). The header of the level that is `x^` in
-/// ASCII is not searched.
-const ZLIB: &[&[u8]] = &[b"\x78\x01", b"\x78\x9c", b"\x78\xda"];
+/// The headers of zlib streams with a window of 32 KiB, for the four levels of compression
+/// ([RFC 1950, 2.2](https://www.rfc-editor.org/rfc/rfc1950#page-4)), and the size of the header. The
+/// streams in the second row need a dictionary, whose checksum follows the header. They are expanded
+/// up to the first reference to the dictionary.
+#[rustfmt::skip]
+const ZLIB: &[(&[u8], usize)] = &[
+    (b"\x78\x01", 2), (b"\x78\x5e", 2), (b"\x78\x9c", 2), (b"\x78\xda", 2),
+    (b"\x78\x20", 6), (b"\x78\x3f", 6), (b"\x78\x7d", 6), (b"\x78\xbb", 6), (b"\x78\xf9", 6),
+];
 const ZIP_HEADER: usize = 30;
 /// Size of the first part of the output of an archive, in bytes.
 const CHUNK: usize = 4 << 10;
@@ -26,43 +31,59 @@ pub(super) struct Expanded {
     pub(super) end: usize,
 }
 
-/// Returns the places at which the compressed data of archives begins, with the places of the
-/// headers, sorted.
-fn starts(bytes: &[u8]) -> impl Iterator<Item = (usize, usize)> + '_ {
+/// Returns the places of the headers of archives, with the places at which the compressed data
+/// begins.
+fn starts(bytes: &[u8]) -> Vec<(usize, usize, Packed)> {
     let gzip = memchr::memmem::find_iter(bytes, GZIP).filter_map(|at| Some((at, gzip(bytes, at)?)));
     let zip = memchr::memmem::find_iter(bytes, ZIP).filter_map(|at| Some((at, zip(bytes, at)?)));
-    let zlib = ZLIB.iter().flat_map(|header| memchr::memmem::find_iter(bytes, header));
-    zlib.map(|at| (at, at + 2)).chain(gzip).chain(zip)
+    let archives = gzip.chain(zip).map(|(at, data)| (at, data, Packed::Archive));
+    let streams = memchr::memchr_iter(ZLIB[0].0[0], bytes).filter_map(|at| {
+        let (_, length) = ZLIB.iter().find(|(header, _)| bytes[at..].starts_with(header))?;
+        let data = at + length;
+        is_deflate(bytes.get(data..)?).then_some((at, data, Packed::Stream))
+    });
+    archives.chain(streams).collect()
+}
+
+/// Returns whether `bytes` can be the start of a deflate stream: the first block has a valid type,
+/// and the lengths in its header are valid ([RFC 1951, 3.2](https://www.rfc-editor.org/rfc/rfc1951)).
+/// Most bytes that follow a header by chance cannot.
+fn is_deflate(bytes: &[u8]) -> bool {
+    let Some(first) = bytes.first() else { return false };
+    match (first >> 1 & 3, bytes) {
+        (0, [_, a, b, c, d, ..]) => *a == !c && *b == !d,
+        (2, [_, second, ..]) => first >> 3 <= 29 && second & 31 <= 29,
+        (1, _) => true,
+        _ => false,
+    }
 }
 
 /// Expands the archives in `bytes`, as far as the limits of `meter` allow. A damaged archive is
 /// expanded up to the damage. Returns nothing if a gzip or zip archive exceeds a limit or cannot be
-/// read. A zlib stream is expanded up to the limit, because ordinary images exceed it.
+/// read. A zlib stream is expanded up to the limits, because ordinary images exceed them.
 ///
 /// # Errors
 /// [`Cancelled`] if the scan was cancelled.
 pub(super) fn expand(bytes: &[u8], meter: &mut Meter) -> Result<Vec<Expanded>, Cancelled> {
     let (mut all, mut covered) = (Vec::new(), 0);
-    let mut starts: Vec<_> = starts(bytes).collect();
+    let mut starts = starts(bytes);
     starts.sort_unstable();
     meter.add(bytes.len())?;
     if memchr::memmem::find_iter(bytes, ZIP).any(|at| is_unreadable(bytes, at)) {
         meter.incomplete = true;
         return Ok(Vec::new());
     }
-    for (start, data) in starts {
+    for (start, data, kind) in starts {
         // Compressed data can contain the bytes of a header by chance.
         if start < covered {
             continue;
         }
-        let before = meter.incomplete;
-        let (inflated, end) = inflate(bytes, data, meter)?;
-        if ZLIB.iter().any(|header| bytes[start..].starts_with(header)) {
-            meter.incomplete = before;
+        let inflated = inflate(bytes, data, kind, meter)?;
+        if inflated.is_complete {
+            covered = inflated.end;
         }
-        if !inflated.is_empty() {
-            covered = end;
-            all.push(Expanded { bytes: inflated, start, end });
+        if !inflated.bytes.is_empty() {
+            all.push(Expanded { bytes: inflated.bytes, start, end: inflated.end });
         }
         if meter.incomplete {
             return Ok(Vec::new());
@@ -118,37 +139,54 @@ fn is_unreadable(bytes: &[u8], at: usize) -> bool {
     plausible && (!matches!(method, 0 | 8) || flags & 1 != 0)
 }
 
-/// Expands the deflate stream at `at`. Returns the content and the end of the stream.
-fn inflate(bytes: &[u8], at: usize, meter: &mut Meter) -> Result<(Vec<u8>, usize), Cancelled> {
+/// The content of a deflate stream.
+struct Inflated {
+    bytes: Vec<u8>,
+    /// The end of the compressed data that was read.
+    end: usize,
+    /// Whether the stream was read up to its end.
+    is_complete: bool,
+}
+
+/// Expands the deflate stream at `at`.
+fn inflate(
+    bytes: &[u8],
+    at: usize,
+    kind: Packed,
+    meter: &mut Meter,
+) -> Result<Inflated, Cancelled> {
     let mut state = Box::<DecompressorOxide>::default();
     let (mut output, mut written, mut read) = (Vec::new(), 0, at);
+    let (mut is_complete, mut is_limited) = (false, false);
     loop {
-        let limit = meter.inflatable().min(MAX_INFLATED);
-        if written >= limit {
-            meter.incomplete = true;
+        let left = meter.inflatable(kind).min(MAX_INFLATED - written);
+        if left == 0 {
+            is_limited = true;
             break;
         }
-        output.resize((output.len() * 2).clamp(CHUNK, limit.max(CHUNK)), 0);
+        output.resize(written + written.max(CHUNK).min(left), 0);
         // The input is limited as well: a stream can be long without output.
-        let is_cut = bytes.len() - read > limit;
-        let input = &bytes[read..bytes.len().min(read + limit)];
+        let is_cut = bytes.len() - read > left;
+        let input = &bytes[read..bytes.len().min(read + left)];
         let flags = TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF;
         let (status, consumed, produced) =
             decompress(&mut state, input, &mut output, written, flags);
         read += consumed;
         written += produced;
-        meter.inflated(consumed + produced);
+        meter.inflated(consumed + produced, kind);
         meter.add(consumed + produced)?;
         if status == TINFLStatus::HasMoreOutput && consumed + produced > 0 {
             continue;
         }
-        if status != TINFLStatus::Done {
-            meter.incomplete |= is_cut;
-            meter.inflated(DAMAGED);
+        is_complete = status == TINFLStatus::Done;
+        if !is_complete {
+            is_limited = is_cut;
+            meter.inflated(DAMAGED, kind);
             meter.add(DAMAGED)?;
         }
         break;
     }
+    meter.incomplete |= is_limited && kind == Packed::Archive;
     output.truncate(written);
-    Ok((output, read))
+    Ok(Inflated { bytes: output, end: read, is_complete })
 }

@@ -23,7 +23,6 @@ pub(super) struct Context {
     pub(super) names: &'static [&'static str],
     pub(super) form: Form,
     /// The page of the vendor, or the rule of gitleaks, that describes the credential.
-    #[allow(dead_code, reason = "a reference for readers and for the test of the table")]
     pub(super) source: &'static str,
 }
 
@@ -33,19 +32,19 @@ pub(super) const CONTEXTS: &[Context] = &[
     Context { name: "AWS secret access key", names: &["aws_secret_access_key", "aws_secret_key", "secretaccesskey", "secret_access_key", "secret-access-key", "aws_secret"], form: Form::Of(Base64, 40, 40), source: "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_access-keys.html" },
     Context { name: "Azure storage key", names: &["accountkey", "azure_storage_key", "account_key"], form: Form::Of(Base64, 86, 88), source: "https://learn.microsoft.com/en-us/azure/storage/common/storage-configure-connection-string" },
     Context { name: "Azure shared access key", names: &["sharedaccesskey"], form: Form::Of(Base64, 43, 44), source: "https://learn.microsoft.com/en-us/azure/service-bus-messaging/service-bus-sas" },
-    Context { name: "Heroku key", names: &["heroku_api_key", "heroku_key", "heroku_token"], form: Form::Uuid, source: "gitleaks: heroku-api-key" },
+    Context { name: "Heroku key", names: &["heroku_api_key", "heroku_key", "heroku_token"], form: Form::Uuid, source: "https://github.com/gitleaks/gitleaks: heroku-api-key" },
     Context { name: "npm token", names: &[":_authtoken"], form: Form::Of(Token, 32, 64), source: "https://docs.npmjs.com/cli/configuring-npm/npmrc" },
     Context { name: "Twilio token", names: &["twilio_auth_token", "twilio_token", "twilioauthtoken"], form: Form::Of(LowerHex, 32, 32), source: "https://www.twilio.com/docs/iam/api-keys" },
-    Context { name: "Mailgun key", names: &["mailgun_api_key", "mailgun_key", "mailgun_signing_key"], form: Form::Of(Token, 32, 72), source: "gitleaks: mailgun-signing-key" },
-    Context { name: "Datadog key", names: &["datadog_api_key", "dd_api_key", "datadog_app_key", "dd_app_key"], form: Form::Of(LowerHex, 32, 40), source: "gitleaks: datadog-access-token" },
-    Context { name: "Cloudflare key", names: &["cloudflare_api_token", "cloudflare_api_key", "cf_api_token", "cf_api_key"], form: Form::Of(Token, 37, 40), source: "gitleaks: cloudflare-api-key" },
-    Context { name: "Azure client secret", names: &["azure_client_secret", "arm_client_secret"], form: Form::Of(Value, 34, 44), source: "gitleaks: azure-ad-client-secret" },
-    Context { name: "Algolia key", names: &["algolia_api_key", "algolia_admin_key"], form: Form::Of(LowerHex, 32, 32), source: "gitleaks: algolia-api-key" },
-    Context { name: "Okta token", names: &["okta_api_token", "okta_token"], form: Form::Of(Token, 42, 42), source: "gitleaks: okta-access-token" },
-    Context { name: "Fastly token", names: &["fastly_api_token", "fastly_api_key", "fastly_key"], form: Form::Of(Token, 32, 32), source: "gitleaks: fastly-api-token" },
-    Context { name: "Snyk token", names: &["snyk_token", "snyk_api_token"], form: Form::Uuid, source: "gitleaks: snyk-api-token" },
+    Context { name: "Mailgun key", names: &["mailgun_api_key", "mailgun_key", "mailgun_signing_key"], form: Form::Of(Token, 32, 72), source: "https://github.com/gitleaks/gitleaks: mailgun-signing-key" },
+    Context { name: "Datadog key", names: &["datadog_api_key", "dd_api_key", "datadog_app_key", "dd_app_key"], form: Form::Of(LowerHex, 32, 40), source: "https://github.com/gitleaks/gitleaks: datadog-access-token" },
+    Context { name: "Cloudflare key", names: &["cloudflare_api_token", "cloudflare_api_key", "cf_api_token", "cf_api_key"], form: Form::Of(Token, 37, 40), source: "https://github.com/gitleaks/gitleaks: cloudflare-api-key" },
+    Context { name: "Azure client secret", names: &["azure_client_secret", "arm_client_secret"], form: Form::Of(Value, 34, 44), source: "https://github.com/gitleaks/gitleaks: azure-ad-client-secret" },
+    Context { name: "Algolia key", names: &["algolia_api_key", "algolia_admin_key"], form: Form::Of(LowerHex, 32, 32), source: "https://github.com/gitleaks/gitleaks: algolia-api-key" },
+    Context { name: "Okta token", names: &["okta_api_token", "okta_token"], form: Form::Of(Token, 42, 42), source: "https://github.com/gitleaks/gitleaks: okta-access-token" },
+    Context { name: "Fastly token", names: &["fastly_api_token", "fastly_api_key", "fastly_key"], form: Form::Of(Token, 32, 32), source: "https://github.com/gitleaks/gitleaks: fastly-api-token" },
+    Context { name: "Snyk token", names: &["snyk_token", "snyk_api_token"], form: Form::Uuid, source: "https://github.com/gitleaks/gitleaks: snyk-api-token" },
     Context { name: "WireGuard key", names: &["privatekey"], form: Form::Of(Base64, 44, 44), source: "https://www.wireguard.com/quickstart/" },
-    Context { name: "assigned secret", names: &["password", "passwd", "secret", "token", "api_key", "apikey", "api-key", "private_key", "access_key", "auth_key", "encryption_key", "signing_key"], form: Form::Random, source: "gitleaks: generic-api-key" },
+    Context { name: "assigned secret", names: &["password", "passwd", "secret", "token", "api_key", "apikey", "api-key", "private_key", "access_key", "auth_key", "encryption_key", "signing_key"], form: Form::Random, source: "https://github.com/gitleaks/gitleaks: generic-api-key" },
 ];
 
 /// Maximum number of characters of the assigned name after the known part.

@@ -3,12 +3,15 @@
 use std::ops::Range;
 
 use super::archive::expand;
-use super::blocks::{self, Base};
-use super::escapes::{entities_decoded, percent_decoded, unescaped};
+use super::blocks::{Base, Blocks, lists};
+use super::escapes::{
+    backtick_unescaped, css_unescaped, entities_decoded, percent_decoded, quoted_printable,
+    unescaped,
+};
 use super::matcher::{Text, hits};
 use super::meter::{Cancelled, MAX_ARCHIVES, MAX_DEPTH, Meter};
 use super::text::View;
-use super::views::{joined, lines, literals, reversed, without_zeros};
+use super::views::{joined, lines, literals, unquoted, without_invisible, without_zeros};
 
 /// A secret in the scanned bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +75,19 @@ fn layer(
     Ok(())
 }
 
+/// The escapes that are removed one after the other. References and escapes can be doubled, for
+/// example in JSON that is a string in JSON.
+const DECODERS: [fn(&View) -> Option<View>; 8] = [
+    without_zeros,
+    percent_decoded,
+    entities_decoded,
+    entities_decoded,
+    backtick_unescaped,
+    unescaped,
+    unescaped,
+    without_invisible,
+];
+
 /// Searches a text, the text without its escapes, the text joined of its parts, and the blocks in
 /// it.
 fn texts(
@@ -81,18 +97,24 @@ fn texts(
     found: &mut Vec<Secret>,
 ) -> Result<(), Cancelled> {
     check(raw, Text::Plain, meter, found)?;
+    // These escapes have another meaning in most texts, so the other views are made without them.
+    if let Some(view) = css_unescaped(raw) {
+        check(&view, Text::Joined, meter, found)?;
+    }
+    if let Some((view, is_whole)) = quoted_printable(raw) {
+        check(&view, if is_whole { Text::Plain } else { Text::Joined }, meter, found)?;
+    }
     let mut decoded = None;
-    // Escapes can be doubled, for example in JSON that is a string in JSON.
-    for decode in [without_zeros, percent_decoded, entities_decoded, unescaped, unescaped] {
+    for decode in DECODERS {
         if let Some(view) = decode(decoded.as_ref().unwrap_or(raw)) {
             check(&view, Text::Plain, meter, found)?;
             decoded = Some(view);
         }
     }
     let text = decoded.as_ref().unwrap_or(raw);
-    let backwards = reversed(text);
+    let backwards = text.reversed();
     check(&backwards, Text::Plain, meter, found)?;
-    if let Some(view) = literals(text) {
+    for view in [literals(text), unquoted(text)].into_iter().flatten() {
         check(&view, Text::Joined, meter, found)?;
     }
     let one = joined(text);
@@ -115,7 +137,7 @@ fn texts(
     Ok(())
 }
 
-/// Searches the blocks of base64 and hex in `text`, and the lists of bytes.
+/// Searches the blocks of base64, base32 and hex in `text`, and the lists of bytes.
 fn blocks_of(
     text: &View,
     depth: Depth,
@@ -123,21 +145,25 @@ fn blocks_of(
     found: &mut Vec<Secret>,
 ) -> Result<(), Cancelled> {
     let deeper = Depth { encodings: depth.encodings + 1, ..depth };
-    let aligned = [blocks::base64(text, 0), blocks::hex(text, 0)];
-    let lists = [Base::Decimal, Base::Hex].map(|base| blocks::lists(text, base));
+    let blocks = Blocks::of(text);
+    let aligned = [blocks.base64(0), blocks.base32(0), blocks.hex(0)];
+    let lists = [Base::Decimal, Base::Hex].map(|base| lists(text, base));
     for view in aligned.into_iter().chain(lists).flatten() {
         meter.add(view.bytes.len())?;
         layer(&view, deeper, meter, found)?;
     }
-    for phase in 1..4 {
-        let shifted =
-            [blocks::base64(text, phase), (phase == 1).then(|| blocks::hex(text, 1)).flatten()];
+    for phase in 1..8 {
+        let shifted = [
+            (phase < 4).then(|| blocks.base64(phase)).flatten(),
+            blocks.base32(phase),
+            (phase == 1).then(|| blocks.hex(1)).flatten(),
+        ];
         for view in shifted.into_iter().flatten() {
             check(&view, Text::Plain, meter, found)?;
         }
     }
-    // Two lists, five blocks of base64 or hex, and the searches for their starts.
-    meter.add(text.bytes.len().saturating_mul(8))
+    // Two lists, 14 blocks of base64, base32 or hex, and the searches for their starts.
+    meter.add(text.bytes.len().saturating_mul(20))
 }
 
 fn check(

@@ -4,7 +4,7 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 use super::contexts::{CONTEXTS, Context, MAX_READ};
 use super::dotted::{azure_client_secret, discord, first_part, jwt, telegram};
@@ -56,6 +56,18 @@ pub(super) enum Text {
     Joined,
 }
 
+/// The names of the credentials that are in no table, with their sources.
+pub(super) const SPECIAL: &[(&str, &str)] = &[
+    ("private key", "https://www.rfc-editor.org/rfc/rfc7468"),
+    ("SSH2 private key", "https://www.rfc-editor.org/rfc/rfc4716"),
+    ("PuTTY private key", "https://the.earth.li/~sgtatham/putty/latest/htmldoc/AppendixC.html"),
+    ("password in a URL", "https://www.rfc-editor.org/rfc/rfc3986#section-3.2.1"),
+    ("JSON Web Token", "https://www.rfc-editor.org/rfc/rfc7519"),
+    ("Telegram token", "https://github.com/Yelp/detect-secrets: telegram_token"),
+    ("Discord token", "https://github.com/Yelp/detect-secrets: discord"),
+    ("Azure secret", "https://github.com/gitleaks/gitleaks: azure-ad-client-secret"),
+];
+
 struct Keywords {
     rules: Vec<(&'static str, Rule)>,
     automaton: Option<AhoCorasick>,
@@ -80,6 +92,8 @@ static KEYWORDS: LazyLock<Keywords> = LazyLock::new(|| {
     let rules: Vec<_> = formats.chain(contexts).chain(special).collect();
     let automaton = AhoCorasick::builder()
         .ascii_case_insensitive(true)
+        // About three times faster than the automaton that is chosen for so many keywords.
+        .kind(Some(AhoCorasickKind::DFA))
         .build(rules.iter().map(|(keyword, _)| *keyword))
         .ok();
     Keywords { rules, automaton }

@@ -5,6 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Maximum number of bytes that the archives of one file are expanded to.
 pub(super) const MAX_INFLATED: usize = 32 << 20;
 
+/// Maximum number of bytes that the archives of all files of one change are expanded to, and the same
+/// limit for its zlib streams. A change of many small archives has therefore no more work than a few
+/// large ones.
+const MAX_INFLATED_OF_CHANGE: usize = 4 * MAX_INFLATED;
+
 /// Maximum number of bytes that the archives in a text of a run are read from and expanded to.
 const MAX_INFLATED_OF_TEXT: usize = 128 << 10;
 
@@ -19,28 +24,81 @@ pub(super) const MAX_ARCHIVES: usize = 2;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Cancelled;
 
+/// The kind of compressed data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Packed {
+    /// A gzip or zip archive, which must be expanded in full.
+    Archive,
+    /// A zlib stream, which is expanded up to the limits. The streams of images are counted apart
+    /// from archives, so that many images do not make an archive unreadable.
+    Stream,
+}
+
+/// The number of bytes that the archives of one change may still be read from and expanded to. All
+/// files of the change share it (spec: X16a).
+#[derive(Clone, Debug)]
+pub(crate) struct Budget {
+    archives: usize,
+    streams: usize,
+}
+
+impl Budget {
+    /// Creates the budget of a change.
+    pub(crate) fn of_change() -> Self {
+        Self::of_bytes(MAX_INFLATED_OF_CHANGE)
+    }
+
+    /// Creates a budget of this number of bytes for archives, and as many for streams.
+    pub(crate) fn of_bytes(bytes: usize) -> Self {
+        Self { archives: bytes, streams: bytes }
+    }
+
+    fn of(&mut self, kind: Packed) -> &mut usize {
+        match kind {
+            Packed::Archive => &mut self.archives,
+            Packed::Stream => &mut self.streams,
+        }
+    }
+}
+
 /// The steps that a scan has done and may still do.
 #[derive(Debug)]
 pub(super) struct Meter<'a> {
     cancelled: &'a AtomicBool,
     steps: u64,
-    /// The number of bytes that archives may still be read from and expanded to.
+    /// The number of bytes that the archives of the file may still be read from and expanded to.
     inflatable: usize,
+    budget: Budget,
     /// Whether an archive was not expanded in full because of a limit.
     pub(super) incomplete: bool,
 }
 
 impl<'a> Meter<'a> {
-    /// Creates the meter of a scan of a file with `bytes` bytes.
-    pub(super) fn new(bytes: usize, cancelled: &'a AtomicBool) -> Self {
-        let inflatable = MAX_INFLATED.saturating_add(bytes.saturating_mul(2));
-        Self { cancelled, steps: 0, inflatable, incomplete: false }
+    /// Creates the meter of a scan of a file with `bytes` bytes, which belongs to the change with
+    /// this budget.
+    pub(super) fn new(bytes: usize, mut budget: Budget, cancelled: &'a AtomicBool) -> Self {
+        // To read an archive without compression takes twice its size. This work needs no limit,
+        // because it is proportional to the size of the change.
+        let own = bytes.saturating_mul(2);
+        for kind in [Packed::Archive, Packed::Stream] {
+            let left = budget.of(kind);
+            *left = left.saturating_add(own);
+        }
+        let inflatable = MAX_INFLATED.saturating_add(own);
+        Self { cancelled, steps: 0, inflatable, budget, incomplete: false }
     }
 
     /// Creates the meter of a search in a text of a run, such as a line of a log. Archives in texts
     /// are expanded to few bytes, because many texts are searched while others wait.
     pub(super) fn of_text(cancelled: &'a AtomicBool) -> Self {
-        Self { cancelled, steps: 0, inflatable: MAX_INFLATED_OF_TEXT, incomplete: false }
+        let inflatable = MAX_INFLATED_OF_TEXT;
+        let budget = Budget::of_bytes(inflatable);
+        Self { cancelled, steps: 0, inflatable, budget, incomplete: false }
+    }
+
+    /// Returns the budget that is left for the other files of the change.
+    pub(super) fn into_budget(self) -> Budget {
+        self.budget
     }
 
     /// Adds `steps` to the count. One step is the work for one byte in one pass.
@@ -60,13 +118,42 @@ impl<'a> Meter<'a> {
         self.steps
     }
 
-    /// Returns the number of bytes that archives may still be read from and expanded to.
-    pub(super) fn inflatable(&self) -> usize {
-        self.inflatable
+    /// Returns the number of bytes that compressed data of this kind may still be read from and
+    /// expanded to.
+    pub(super) fn inflatable(&mut self, kind: Packed) -> usize {
+        self.inflatable.min(*self.budget.of(kind))
     }
 
-    /// Subtracts `bytes` from the number of bytes that archives may still use.
-    pub(super) fn inflated(&mut self, bytes: usize) {
+    /// Subtracts `bytes` from the number of bytes that compressed data of this kind may still use.
+    pub(super) fn inflated(&mut self, bytes: usize, kind: Packed) {
         self.inflatable = self.inflatable.saturating_sub(bytes);
+        let left = self.budget.of(kind);
+        *left = left.saturating_sub(bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limits_are_those_of_the_documentation() {
+        // spec: X16a
+        let never = AtomicBool::new(false);
+        for kind in [Packed::Archive, Packed::Stream] {
+            let mut meter = Meter::new(0, Budget::of_change(), &never);
+            assert_eq!(meter.inflatable(kind), 32 << 20);
+            let mut budget = Budget::of_change();
+            assert_eq!(*budget.of(kind), 128 << 20);
+            // Four files use the budget of the change.
+            for left in [96, 64, 32, 0] {
+                let mut meter = Meter::new(0, budget, &never);
+                meter.inflated(meter.inflatable(kind), kind);
+                assert_eq!(meter.inflatable(kind), 0);
+                budget = meter.into_budget();
+                assert_eq!(*budget.of(kind), left << 20);
+            }
+            assert_eq!(Meter::new(0, budget, &never).inflatable(kind), 0);
+        }
     }
 }

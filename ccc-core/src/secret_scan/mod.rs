@@ -4,15 +4,23 @@
 //! finds secrets that the service does not know: it has a table of the formats of credentials, and
 //! rules for placeholders and documented examples, which are no secrets.
 //!
-//! A secret is also found if it is written in UTF-16, base64, hex, with escapes, percent-encoded,
-//! reversed, split over adjacent string literals or lines, or inside of gzip, zip or zlib. At most
-//! three of these encodings are removed one after the other, and archives are expanded to at most
-//! 32 MiB. The number of steps grows linearly with the length of the input (spec: X16a).
+//! A secret is also found
+//! - in UTF-16, base64, base32, hex or a list of numbers, or reversed,
+//! - with percent-encoding, quoted-printable encoding, character references of HTML, or the escapes
+//!   of string literals and CSS,
+//! - split over adjacent string literals, quotes of a shell, lines, comments or numbered lines, or by
+//!   invisible characters, and
+//! - inside of gzip, zip or zlib.
+//!
+//! At most three of these encodings are removed one after the other. Archives are expanded to at
+//! most 32 MiB for each file, and to at most 128 MiB for all files of a change. The number of steps
+//! grows linearly with the length of the input (spec: X16a).
 //!
 //! | I want to | function |
 //! |---|---|
 //! | remove secrets from a text | [`redact`] |
 //! | know the places and formats of secrets | [`find`] |
+//! | know which formats are found | [`known_formats`] |
 
 mod archive;
 mod base64;
@@ -35,5 +43,6 @@ mod views;
 #[cfg(test)]
 mod tests;
 
-pub use scan::{Found, find, redact};
-pub(crate) use scan::{Scan, scan};
+pub(crate) use meter::Budget;
+pub use scan::{Found, KnownFormat, find, known_formats, redact};
+pub(crate) use scan::{Scan, redact_until, scan};

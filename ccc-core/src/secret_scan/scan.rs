@@ -4,8 +4,11 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::atomic::AtomicBool;
 
+use super::contexts::CONTEXTS;
+use super::formats::FORMATS;
 use super::layers::search;
-use super::meter::Meter;
+use super::matcher::SPECIAL;
+use super::meter::{Budget, Meter};
 
 /// A secret that [`find`] found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,8 +38,12 @@ pub struct Found {
 /// ```
 #[must_use]
 pub fn find(bytes: &[u8]) -> Vec<Found> {
-    let never = AtomicBool::new(false);
-    let secrets = search(bytes, true, &mut Meter::of_text(&never)).unwrap_or_default();
+    find_until(bytes, &AtomicBool::new(false)).unwrap_or_default()
+}
+
+/// Returns the secrets like [`find`], or `None` if another thread sets `cancelled` during the search.
+fn find_until(bytes: &[u8], cancelled: &AtomicBool) -> Option<Vec<Found>> {
+    let secrets = search(bytes, true, &mut Meter::of_text(cancelled)).ok()?;
     let mut found: Vec<Found> = secrets
         .into_iter()
         .map(|secret| Found { range: secret.range, format: secret.format })
@@ -44,7 +51,35 @@ pub fn find(bytes: &[u8]) -> Vec<Found> {
         .collect();
     found.sort_by_key(|found| (found.range.start, found.range.end));
     found.dedup();
-    found
+    Some(found)
+}
+
+/// A format of credentials that [`find`] knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct KnownFormat {
+    /// The name of the format, such as `GitHub token`.
+    pub name: &'static str,
+    /// The address of the page that describes the format. For a rule of a public scanner, this is the
+    /// address of the scanner's repository, `: ` and the name of the rule.
+    pub source: &'static str,
+}
+
+/// Returns the formats that [`find`] knows, with their sources.
+///
+/// # Examples
+///
+/// ```
+/// use ccc_core::secret_scan::known_formats;
+///
+/// let token = known_formats().find(|format| format.name == "GitHub token").unwrap();
+/// assert!(token.source.starts_with("https://github.blog/"));
+/// ```
+pub fn known_formats() -> impl Iterator<Item = KnownFormat> {
+    let formats = FORMATS.iter().map(|format| (format.name, format.source));
+    let contexts = CONTEXTS.iter().map(|context| (context.name, context.source));
+    let all = formats.chain(contexts).chain(SPECIAL.iter().copied());
+    all.map(|(name, source)| KnownFormat { name, source })
 }
 
 /// The text that replaces a secret.
@@ -66,16 +101,22 @@ const MAX_SEARCHES: usize = 3;
 /// ```
 #[must_use]
 pub fn redact(text: &str) -> Cow<'_, str> {
+    redact_until(text, &AtomicBool::new(false))
+}
+
+/// Returns `text` like [`redact`]. Returns `[REDACTED]` if another thread sets `cancelled` during the
+/// search.
+pub(crate) fn redact_until<'a>(text: &'a str, cancelled: &AtomicBool) -> Cow<'a, str> {
     let mut text = Cow::Borrowed(text);
-    for _ in 0..MAX_SEARCHES {
-        let found = find(text.as_bytes());
-        if found.is_empty() {
-            return text;
+    for _ in 0..=MAX_SEARCHES {
+        match find_until(text.as_bytes(), cancelled) {
+            Some(found) if found.is_empty() => return text,
+            Some(found) => text = Cow::Owned(without(&text, &found)),
+            None => break,
         }
-        text = Cow::Owned(without(&text, &found));
     }
     // Secrets that appear again and again are not worth more searches.
-    if find(text.as_bytes()).is_empty() { text } else { Cow::Borrowed(REDACTED) }
+    Cow::Borrowed(REDACTED)
 }
 
 /// Returns `text` with the ranges of `found`, which are sorted, replaced.
@@ -110,13 +151,13 @@ pub(crate) struct Scan {
     pub(crate) steps: u64,
 }
 
-/// Scans `bytes` for secrets. Returns `None` if another thread sets `cancelled` during the scan.
-pub(crate) fn scan(bytes: &[u8], cancelled: &AtomicBool) -> Option<Scan> {
-    let mut meter = Meter::new(bytes.len(), cancelled);
+/// Scans `bytes`, the content of a file of the change with this budget, for secrets. Returns `None`
+/// if another thread sets `cancelled` during the scan.
+pub(crate) fn scan(bytes: &[u8], budget: &mut Budget, cancelled: &AtomicBool) -> Option<Scan> {
+    let mut meter = Meter::new(bytes.len(), budget.clone(), cancelled);
     let secrets = search(bytes, false, &mut meter).ok()?;
-    Some(Scan {
-        secrets: secrets.into_iter().map(|secret| secret.value).collect(),
-        incomplete: meter.incomplete,
-        steps: meter.steps(),
-    })
+    let (incomplete, steps) = (meter.incomplete, meter.steps());
+    *budget = meter.into_budget();
+    let secrets = secrets.into_iter().map(|secret| secret.value).collect();
+    Some(Scan { secrets, incomplete, steps })
 }

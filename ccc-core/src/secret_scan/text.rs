@@ -41,9 +41,18 @@ impl View {
         }
     }
 
-    /// Appends the byte at `at` of `parent`.
-    pub(super) fn copy(&mut self, parent: &Self, at: usize) {
-        self.push(parent.bytes[at], parent, at..at + 1);
+    /// Appends the bytes `range` of `parent`.
+    pub(super) fn copy_range(&mut self, parent: &Self, range: Range<usize>) {
+        self.bytes.extend_from_slice(&parent.bytes[range.clone()]);
+        if self.mapped {
+            self.from.extend_from_slice(&parent.from[range]);
+        }
+    }
+
+    /// Returns the view with its bytes in reverse order.
+    pub(super) fn reversed(&self) -> Self {
+        let from = self.from.iter().rev().copied().collect();
+        Self { bytes: self.bytes.iter().rev().copied().collect(), from, mapped: self.mapped }
     }
 
     /// Appends `bytes`, all of which come from the bytes `range` of `parent`.

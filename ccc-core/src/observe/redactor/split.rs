@@ -1,6 +1,8 @@
 //! Removal of secrets that are split between several texts.
 
 use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use super::needles::MIN_PIECE;
 use super::search::{ranges, read, replace};
@@ -13,6 +15,12 @@ use super::{Redactor, patterns};
 const MIN_TAIL: usize = 6;
 
 impl Redactor {
+    /// Returns a redactor with the same secrets. After another thread sets `cancelled`, its methods
+    /// end soon and return `[REDACTED]` in place of texts.
+    pub(crate) fn until(&self, cancelled: &Arc<AtomicBool>) -> Self {
+        Self { known: Arc::clone(&self.known), cancelled: Arc::clone(cancelled) }
+    }
+
     /// Returns `texts` like [`clean`](Self::clean), and also replaces the parts of a secret that
     /// begins in one text and continues in the next. `before` is the end of the text that precedes
     /// them, which is not changed any more. If `is_cut` is true, also replaces the end of the last
@@ -35,7 +43,7 @@ impl Redactor {
                 .filter(|range| range.start < end && range.end > start)
                 .map(|range| range.start.max(start) - start..range.end.min(end) - start)
                 .collect();
-            cleaned.push(patterns::redact(&replace(text, &inside)).into_owned());
+            cleaned.push(patterns::redact(&replace(text, &inside), &self.cancelled).into_owned());
             start = end;
         }
         cleaned

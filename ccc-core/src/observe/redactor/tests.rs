@@ -260,3 +260,20 @@ fn the_search_is_linear_in_the_text() {
         assert!(large <= 8 * small + 4_096, "{unit}: {small} {large}");
     }
 }
+
+#[cfg(feature = "git")]
+#[test]
+fn a_cancelled_redactor_shows_no_text_and_ends_soon() {
+    // spec: S6c, X16a
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let cancelled = Arc::new(AtomicBool::new(false));
+    let redactor = redactor(&[SECRET]).until(&cancelled);
+    let kind = || EventKind::Note { text: format!("a {SECRET} b") };
+    let shown = |redactor: &Redactor| format!("{:?}", redactor.clean_kind(kind()));
+    assert!(shown(&redactor).contains("a [REDACTED] b"));
+    assert_eq!(redactor.clean_parts("", &["a", "b"], false), ["a", "b"]);
+    cancelled.store(true, Ordering::Relaxed);
+    assert!(shown(&redactor).contains("\"[REDACTED]\""));
+    assert_eq!(redactor.clean_parts("", &["a", "b"], false), [MARK, MARK]);
+}

@@ -44,11 +44,14 @@ async fn push_and_open(run: &RunContext, committed: &CommittedRun) -> Result<Pul
         .map_err(|failed| explain(run, failed).with_operation("push"))?;
     let event = run.event_without_secrets();
     let body = pull_request_text::body(run.id, &event, run.parts.agent.name(), &run.comment_data());
+    let title = pull_request_text::title(&event);
+    let cleaned = run.redacted(move |redactor| (redactor.clean(&title), redactor.clean(&body)));
+    let (title, body) = cleaned.await?;
     let new = NewPullRequest {
         head: branch.clone(),
         base: committed.base.branch.clone(),
-        title: run.redactor.clean(&pull_request_text::title(&event)),
-        body: run.redactor.clean(&body),
+        title,
+        body,
         draft: false,
     };
     host.open_pull_request(run.repo(), &new)

@@ -56,7 +56,8 @@ async fn comment_outcome(run: &RunContext, outcome: &Outcome) -> Result<()> {
 }
 
 async fn upsert(run: &RunContext, body: &str) -> Result<()> {
-    let body = &run.redactor.clean(body);
+    let body = body.to_owned();
+    let body = &run.redacted(move |redactor| redactor.clean(&body)).await?;
     let marker = format!("run-{}", run.id);
     run.parts
         .host

@@ -6,9 +6,8 @@ use tokio::sync::watch;
 
 use super::provision::Provisioned;
 use crate::agent::{AgentEvent, AgentReport, Verdict};
-use crate::observe::EventKind;
 use crate::pipeline::bounded::guarded;
-use crate::pipeline::event_queue::EventQueue;
+use crate::pipeline::event_pump::{Backlog, event_pump};
 use crate::pipeline::halt::Halt;
 use crate::pipeline::line_buffer::LineBuffer;
 use crate::pipeline::run_context::RunContext;
@@ -25,7 +24,10 @@ pub(in crate::pipeline) async fn work(
     base: &Base,
 ) -> Result<AgentReport, Halt> {
     let container = &*provisioned.container;
-    let ended = run_agent(run, provisioned).await.map(|report| run.redactor.clean_report(report));
+    let ended = match run_agent(run, provisioned).await {
+        Ok(report) => run.redacted(move |redactor| redactor.clean_report(report)).await,
+        Err(error) => Err(error),
+    };
     run.record_denied_hosts(container);
     if let Ok(report) = &ended {
         run.update_comment_data(|comment| comment.report = Some(report.clone()));
@@ -55,33 +57,38 @@ async fn run_agent(run: &RunContext, provisioned: &Provisioned) -> Result<AgentR
     let Provisioned { container, task } = provisioned;
     let (clock, limits) = (&*run.parts.clock, &run.parts.limits.agent);
     let (active, activity) = watch::channel(());
-    let (mut lines, mut queue) = (LineBuffer::default(), EventQueue::new(&run.redactor));
-    let emit = |agent| run.emit(EventKind::Agent { agent });
-    let mut sink = |agent: AgentEvent| {
-        active.send_replace(());
-        if let Some(agent) = lines.next(agent).filter(|agent| *agent != AgentEvent::Alive) {
-            queue.next(agent).into_iter().for_each(emit);
-        }
-    };
+    let backlog = Backlog::default();
+    let (events, pump) = event_pump();
     let container = WatchedContainer { container: &**container, redactor: &run.redactor };
     let timed_out = |what: &str, limit: Duration| {
         Error::new(ErrorKind::TimedOut, format!("{what} {} s", limit.as_secs()))
     };
-    let ended = tokio::select! {
-        biased;
-        // The limits are polled first: an agent whose output never pauses could otherwise prevent
-        // their polling.
-        () = clock.sleep(limits.wall) => {
-            Err(timed_out("the agent exceeded the time limit of", limits.wall))
-        }
-        () = silence(clock, activity, limits.idle) => {
-            Err(timed_out("the agent emitted no event for", limits.idle))
-        }
-        report = run.parts.agent.run(task, &container, &mut sink) => report,
+    let work = async {
+        let (mut lines, events) = (LineBuffer::default(), events);
+        let mut sink = |agent: AgentEvent| {
+            active.send_replace(());
+            if let Some(agent) = lines.next(agent).filter(|agent| *agent != AgentEvent::Alive) {
+                events.send(agent, &backlog);
+            }
+        };
+        let ended = tokio::select! {
+            biased;
+            // The limits are polled first: an agent whose output never pauses could otherwise
+            // prevent their polling.
+            () = clock.sleep(limits.wall) => {
+                Err(timed_out("the agent exceeded the time limit of", limits.wall))
+            }
+            () = silence(clock, activity, limits.idle) => {
+                Err(timed_out("the agent emitted no event for", limits.idle))
+            }
+            report = backlog.limit(run.parts.agent.run(task, &container, &mut sink)) => report,
+        };
+        lines.rest().for_each(|event| events.send(event, &backlog));
+        // The drop of the sender ends the pump.
+        ended
     };
-    lines.rest().flat_map(|agent| queue.next(agent)).collect::<Vec<_>>().into_iter().for_each(emit);
-    queue.rest().into_iter().for_each(emit);
-    ended
+    let (ended, emitted) = tokio::join!(work, pump.run(run, &backlog));
+    emitted.and(ended)
 }
 
 /// Waits until the agent has emitted no event for `idle`.

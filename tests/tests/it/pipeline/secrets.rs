@@ -349,3 +349,27 @@ async fn text_in_the_form_of_a_token_is_removed_from_all_texts() {
     assert!(matches!(left.outcome, Outcome::PullRequest { .. }), "{:?}", left.outcome);
     assert!(left.text.contains("REDACTED") && !left.text.contains("a1B2c3D4"), "{}", left.text);
 }
+
+#[tokio::test]
+async fn a_secret_in_a_large_text_after_many_events_is_removed() {
+    // spec: S6b, S6c, X16a
+    let token = format!("ghp_{}", "a1B2c3D4e5F6".repeat(3));
+    let words = "ordinary words ".repeat(4_000);
+    let mut agent = Leaking::new("Done.").with_file("sum.txt", "1 + 1 = 2\n");
+    agent.said = (0..600).map(|number| format!("message {number}.")).collect();
+    agent.said.push(format!("{words}{KNOWN} {words}{token} {words}"));
+    agent.said.push("the last message".to_owned());
+    let left = left(Scene::new(agent)).await;
+    assert!(matches!(left.outcome, Outcome::PullRequest { .. }), "{:?}", left.outcome);
+    assert_absent(&left.text, KNOWN, FORMS[0], "a large text");
+    assert!(!left.text.contains("a1B2c3"));
+    // No event is missing, and the order is that of the agent.
+    let mut at = 0;
+    for number in 0..600 {
+        let message = format!("message {number}.");
+        at += left.text[at..].find(&message).unwrap_or_else(|| panic!("{message}"));
+    }
+    let large = format!("{words}[REDACTED] {words}[REDACTED] {words}");
+    at += left.text[at..].find(&large).unwrap();
+    assert!(left.text[at..].contains("the last message"));
+}

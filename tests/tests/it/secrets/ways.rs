@@ -24,6 +24,17 @@ fn escaped(text: &str) -> String {
     text.replace('\n', "\\n")
 }
 
+fn each(text: &str, write: fn(u8) -> String) -> String {
+    text.bytes().map(write).collect()
+}
+
+fn base32(text: &str) -> String {
+    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let bits: Vec<u8> = text.bytes().flat_map(|b| (0..8).rev().map(move |n| b >> n & 1)).collect();
+    let value = |five: &[u8]| (0..5).fold(0, |all, n| all << 1 | five.get(n).unwrap_or(&0));
+    bits.chunks(5).map(|five| char::from(ALPHABET[usize::from(value(five))])).collect()
+}
+
 /// The ways, one per row.
 #[rustfmt::skip]
 pub(crate) const WAYS: &[(&str, Way)] = &[
@@ -51,6 +62,15 @@ pub(crate) const WAYS: &[(&str, Way)] = &[
     }),
     ("name", |secret, random| file(&format!("{}/{secret}.txt", random.word()), "x\n")),
     ("link target", |secret, random| Link(random.word().to_owned(), secret.to_owned())),
+    ("percent-encoded twice", |secret, _| file("link.txt", format!("/?q={}\n", each(secret, |b| format!("%25{b:02x}"))))),
+    ("references of HTML", |secret, _| file("page.html", format!("<p>{}</p>\n", each(secret, |b| format!("&#x{b:x};"))))),
+    ("escapes of Perl", |secret, _| file("text.pl", format!("\"{}\"\n", each(secret, |b| format!("\\N{{U+{b:04X}}}"))))),
+    ("quoted-printable", |secret, _| file("mail.eml", format!("{}=\n=0A\n", each(secret, |b| format!("={b:02X}"))))),
+    ("base32", |secret, random| file("data.txt", format!("{}: {}\n", random.word(), base32(&code(secret, random))))),
+    ("invisible characters", |secret, _| {
+        let text: String = secret.chars().flat_map(|c| [c, '\u{200b}']).collect();
+        file("text.md", format!("{text}\n"))
+    }),
     ("gzip", |secret, random| file("data.gz", gzip(code(secret, random).as_bytes()))),
     ("zip", |secret, random| file("data.zip", zip("setup.sh", code(secret, random).as_bytes()))),
 ];
