@@ -29,7 +29,7 @@ fn check(path: &str, is_symlink: bool, class: ProtectedClass) {
 fn each_entry_of_the_tables_protects_its_files() {
     // spec: X7
     let entries = entries();
-    assert!(entries.len() > 600, "{}", entries.len());
+    assert!(entries.len() > 780, "{}", entries.len());
     for (class, pattern, _) in entries {
         let path = example(pattern);
         check(&path, false, class);
@@ -94,7 +94,8 @@ fn each_entry_protects_the_short_names_of_its_files() {
         let plain = name.trim_start_matches('.');
         let (base, extension) = plain.rsplit_once('.').unwrap_or((plain, ""));
         // Of a pattern such as `*.gocd.yml`, a short name shows only the usual extension.
-        if pattern.starts_with('*') && extension.len() <= 3 {
+        let last = pattern.trim_start_matches('/').rsplit('/').next().unwrap();
+        if last.starts_with('*') && extension.len() <= 3 {
             continue;
         }
         let base: String = base.chars().filter(|c| *c != '.').collect();
@@ -121,7 +122,7 @@ fn near_misses_are_not_protected() {
     let policy = TrustPolicy::default();
     let paths: Vec<&str> =
         NEAR_MISSES.lines().filter(|l| !l.is_empty() && !l.starts_with("# ")).collect();
-    assert!(paths.len() > 200, "{}", paths.len());
+    assert!(paths.len() > 270, "{}", paths.len());
     for path in paths {
         assert_eq!(policy.protection(path, false), None, "{path}");
     }
