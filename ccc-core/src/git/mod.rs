@@ -15,6 +15,8 @@
 //! ```
 
 mod add;
+mod alias_check;
+mod aliases;
 mod blobs;
 mod blocking;
 mod cancellable;
@@ -38,6 +40,7 @@ mod own_dir;
 mod proxy_secrets;
 mod push;
 mod settings;
+mod sorted;
 mod symlink;
 mod version;
 mod walk;

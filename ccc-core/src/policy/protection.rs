@@ -61,6 +61,12 @@ impl TrustPolicy {
         self.protection_in(path, is_symlink && is_hidden)
     }
 
+    /// Returns whether a file can get a protected path through a symlink at `path`.
+    #[cfg(feature = "git")]
+    pub(crate) fn protects_in(&self, path: &str) -> bool {
+        self.protection_in(path, true).is_some()
+    }
+
     /// Returns why a change must not touch `path`, or, if `or_below` is true, a path in it.
     fn protection_in(&self, path: &str, or_below: bool) -> Option<Protection> {
         let classes = classes_of(path, or_below);
