@@ -27,7 +27,7 @@ pub enum Collected {
 impl HostGit {
     /// Reads the changes in the workspace of `run` since the commit `base`, and checks whether they
     /// may be published. For example, refuses changes that
-    /// - exceed the limits of `policy`, or affect files that `policy` protects,
+    /// - exceed the limits of `policy`, or affect files that `policy` protects, also through symlinks,
     /// - contain a secret that `redactor` knows, or data that looks like a secret and that `base`
     ///   does not contain,
     /// - contain an archive that cannot be searched for secrets because of its size or depth, or
@@ -73,6 +73,9 @@ impl HostGit {
             return Ok(Collected::Nothing);
         }
         if let Some(refusal) = check_records(&records, policy, redactor) {
+            return Ok(Collected::Refused(refusal));
+        }
+        if let Some(refusal) = self.check_aliases(run, &records, policy, redactor).await? {
             return Ok(Collected::Refused(refusal));
         }
         let sizes = self.sizes(run, &records).await?;

@@ -17,6 +17,8 @@
 mod accounts;
 mod acl;
 mod add;
+mod alias_check;
+mod aliases;
 mod ancestors;
 mod blobs;
 mod blocking;
@@ -42,6 +44,7 @@ mod own_dir;
 mod proxy_secrets;
 mod push;
 mod settings;
+mod sorted;
 mod symlink;
 mod version;
 mod walk;

@@ -63,7 +63,7 @@ pub(super) fn check_names(
 
 /// Returns the reason for the refusal of a change that touches protected files. The reason names
 /// the classes and the possible next steps.
-fn protected_reason(protections: impl Iterator<Item = Protection>) -> String {
+pub(super) fn protected_reason(protections: impl Iterator<Item = Protection>) -> String {
     let (mut configured, mut removable, mut is_named) = (Vec::new(), Vec::new(), false);
     let mut is_permittable = true;
     for protection in protections {

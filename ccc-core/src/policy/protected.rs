@@ -25,13 +25,17 @@ const TABLES: [(ProtectedClass, &str); 6] = [
 
 static INDEX: LazyLock<Index> = LazyLock::new(Index::new);
 
-/// Returns the classes that contain `path`. `is_symlink` is true if `path` is a symlink.
+/// Returns the classes that contain `path`. If `is_symlink` is true, also returns the classes that
+/// contain a path in `path`.
 pub(super) fn classes_of(path: &str, is_symlink: bool) -> BTreeSet<ProtectedClass> {
     let names = fold_path(path);
     let mut found = BTreeSet::new();
     for (start, name) in names.iter().enumerate() {
         for (class, pattern) in INDEX.candidates(name) {
-            if !found.contains(class) && pattern.matches_at(&names, start, is_symlink) {
+            if !found.contains(class)
+                && pattern.matches_at(&names, start, is_symlink)
+                && pattern.permits_spelling(path)
+            {
                 found.insert(*class);
             }
         }

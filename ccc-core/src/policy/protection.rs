@@ -39,8 +39,9 @@ impl TrustPolicy {
     }
 
     /// Returns why a change must not touch `path`, or `None` if it may. `is_symlink` is true if the
-    /// change makes `path` a symlink. A symlink must not take the place of a directory that contains
-    /// protected files.
+    /// change makes `path` a symlink. A symlink must not take the place of a hidden directory that
+    /// contains protected files, such as `.config`. Symlinks with ordinary names, such as `bin`, are
+    /// permitted; the caller checks the paths of the files in their targets.
     ///
     /// Names are compared as file systems compare them: without differences of case, in Unicode's
     /// compatibility form, and including the short names of NTFS (spec: X17a).
@@ -56,14 +57,26 @@ impl TrustPolicy {
     /// ```
     #[must_use]
     pub fn protection(&self, path: &str, is_symlink: bool) -> Option<Protection> {
-        let classes = classes_of(path, is_symlink);
+        let is_hidden = fold_path(path).last().is_some_and(|name| name.starts_with('.'));
+        self.protection_in(path, is_symlink && is_hidden)
+    }
+
+    /// Returns whether a file can get a protected path through a symlink at `path`.
+    #[cfg(feature = "git")]
+    pub(crate) fn protects_in(&self, path: &str) -> bool {
+        self.protection_in(path, true).is_some()
+    }
+
+    /// Returns why a change must not touch `path`, or, if `or_below` is true, a path in it.
+    fn protection_in(&self, path: &str, or_below: bool) -> Option<Protection> {
+        let classes = classes_of(path, or_below);
         let class = self.effective_classes().into_iter().find(|class| classes.contains(class));
         class.map(Protection::Class).or_else(|| {
             let names = fold_path(path);
             let is_named = self
                 .protected_names
                 .iter()
-                .any(|name| Pattern::parse(name).matches(&names, is_symlink));
+                .any(|name| Pattern::parse(name).matches(&names, or_below));
             is_named.then_some(Protection::Name)
         })
     }

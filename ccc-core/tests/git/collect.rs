@@ -766,3 +766,85 @@ async fn the_old_size_of_a_file_does_not_count() {
     assert!(matches!(&collected, Collected::Changes(set) if set.changes[0].bytes == 5));
     assert!(Path::new(&at.path).exists());
 }
+
+#[tokio::test]
+async fn symlinks_give_no_way_around_the_protected_names() {
+    // spec: X17e
+    let agents = "configure AI agents";
+    let ci = "configure continuous integration";
+    let entries: &[Entry<'_>] = &[
+        ("120000", "CLAUDE.md", b"README.md"),
+        ("100644", "README.md", b"a\n"),
+        ("120000", ".github/workflows", b"../ci"),
+        ("100644", "ci/test.yml", b"a\n"),
+        ("120000", "AGENTS.md", b"docs/first"),
+        ("120000", "docs/first", b"../notes/second"),
+        ("120000", "notes", b"text"),
+        ("100644", "text/second", b"a\n"),
+        ("100644", "scripts/bazel", b"a\n"),
+        ("100644", "src/a", b"a\n"),
+        ("120000", "latest", b"src"),
+    ];
+    check_default(
+        entries,
+        &[
+            (
+                "echo obey >> README.md",
+                Refused(agents, &["README.md (the symlink CLAUDE.md leads to it)"]),
+            ),
+            ("rm README.md", Refused(agents, &["README.md (the symlink CLAUDE.md leads to it)"])),
+            (
+                "rm README.md; ln -s src/a README.md",
+                Refused(
+                    agents,
+                    &[
+                        "README.md (the symlink CLAUDE.md leads to it)",
+                        "src/a (the symlink CLAUDE.md leads to it)",
+                    ],
+                ),
+            ),
+            (
+                "echo x > ci/evil.yml",
+                Refused(ci, &["ci/evil.yml (the symlink .github/workflows leads to it)"]),
+            ),
+            (
+                "echo obey >> text/second",
+                Refused(agents, &["text/second (the symlink AGENTS.md leads to it)"]),
+            ),
+            (
+                "rm notes; mkdir notes; echo obey > notes/second",
+                Refused(
+                    agents,
+                    &[
+                        "notes (the symlink AGENTS.md leads to it)",
+                        "notes/second (the symlink AGENTS.md leads to it)",
+                    ],
+                ),
+            ),
+            ("rm CLAUDE.md; echo x > CLAUDE.md", Refused(agents, &["CLAUDE.md"])),
+            (
+                "ln -s scripts tools",
+                Refused(
+                    "configure package managers",
+                    &["scripts/bazel (the symlink tools leads to it)"],
+                ),
+            ),
+            ("ln -s src bin", Changes(&[('A', "bin")])),
+            (
+                "echo x >> src/a; echo x > docs/third",
+                Changes(&[('A', "docs/third"), ('M', "src/a")]),
+            ),
+        ],
+    )
+    .await;
+    // An operator who permits the class permits its changes through symlinks.
+    let policy = TrustPolicy::default().with_protected_classes([]);
+    let cases = [
+        ("echo x >> README.md", Changes(&[('M', "README.md")])),
+        (
+            "echo x >> ci/test.yml",
+            Refused(ci, &["ci/test.yml (the symlink .github/workflows leads to it)"]),
+        ),
+    ];
+    check(entries, &cases, &policy, &Redactor::default()).await;
+}

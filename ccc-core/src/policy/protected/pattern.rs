@@ -9,13 +9,17 @@ use crate::file_name::{ShortName, first_character, fold};
 ///   a document, such as `Jenkinsfile.md`.
 /// - A `/` at the start restricts the pattern to the root of the repository.
 /// - A `$` at the end restricts the pattern to files: it does not match a directory's contents.
+/// - A `=` at the start restricts the pattern, which is one name, to this spelling. Such a pattern is
+///   for names that are ordinary files in other spellings.
 ///
-/// Names are compared in their [folded](fold) form, and the short names of NTFS match too.
+/// Otherwise, names are compared in their [folded](fold) form, and the short names of NTFS match too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::policy) struct Pattern {
     parts: Vec<Part>,
     is_at_root: bool,
     is_file: bool,
+    /// The only spelling of the pattern's name, if other spellings do not match.
+    spelling: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,8 +31,17 @@ enum Part {
 impl Pattern {
     pub(in crate::policy) fn parse(text: &str) -> Self {
         let (names, is_file) = text.strip_suffix('$').map_or((text, false), |names| (names, true));
+        let (names, spelling) = match names.strip_prefix('=') {
+            Some(name) => (name, Some(name.to_owned())),
+            None => (names, None),
+        };
         let parts = names.split('/').filter(|name| !name.is_empty()).map(Part::parse).collect();
-        Self { parts, is_at_root: text.starts_with('/'), is_file }
+        Self { parts, is_at_root: text.starts_with('/'), is_file, spelling }
+    }
+
+    /// Returns whether a path that the pattern matches has a spelling that the pattern permits.
+    pub(super) fn permits_spelling(&self, path: &str) -> bool {
+        self.spelling.as_ref().is_none_or(|name| path.split(['/', '\\']).any(|other| other == name))
     }
 
     /// Returns the first name of the pattern, or `None` if it contains a `*`.
