@@ -3,11 +3,13 @@
 mod api;
 mod bodies;
 mod money;
+mod reservations;
 mod routes;
 mod runs;
 mod secrets;
 mod smuggling;
 mod streaming;
+mod unfinished;
 mod upstream;
 mod wire;
 

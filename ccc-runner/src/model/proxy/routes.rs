@@ -15,6 +15,7 @@ use crate::model::http_server::{ConnectionGuard, ConnectionHandle};
 use crate::model::proxy::admission::{Denial, Waiting, reserve};
 use crate::model::proxy::budget::CallFailure;
 use crate::model::proxy::charge::{Call, Charge};
+use crate::model::proxy::metering::StreamError;
 use crate::model::proxy::refusal::{Refused, deny, record_failure, refusal, refuse, too_many};
 use crate::model::proxy::relay::{IdleLimit, RequestResources, relay};
 use crate::model::proxy::request_body::read_body;
@@ -229,11 +230,19 @@ async fn return_response(
                     line.to_owned(),
                 )
             })?;
-            if let Some(mut charge) = charge
-                && let Ok(Message { usage }) = serde_json::from_slice(&body)
-            {
-                charge.whole(usage);
-                charge.may_continue();
+            if let Some(mut charge) = charge {
+                match serde_json::from_slice(&body) {
+                    Ok(Message::Usage { usage }) => {
+                        charge.whole(usage);
+                        charge.may_continue();
+                    }
+                    // spec: X3d
+                    Ok(Message::Error { error, .. }) => {
+                        charge.waive();
+                        gate.account.set_last_failure(model, error.failure());
+                    }
+                    Err(_) => {}
+                }
             }
             if gate.credential.is_in(&body) {
                 let line =
@@ -256,8 +265,24 @@ async fn return_response(
 
 /// A response that is not streamed.
 #[derive(Deserialize)]
-struct Message {
-    usage: Usage,
+#[serde(untagged)]
+enum Message {
+    Usage {
+        usage: Usage,
+    },
+    /// An error, although the status is that of a success.
+    Error {
+        #[serde(rename = "type")]
+        _kind: ErrorName,
+        error: StreamError,
+    },
+}
+
+/// The type of a response that reports an error.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ErrorName {
+    Error,
 }
 
 /// Records an error response of the API as a failure, and returns the response for the agent. The
