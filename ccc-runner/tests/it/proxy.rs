@@ -1,6 +1,7 @@
 //! Tests of the model proxy over HTTP: requests of agents, behaviour of the API, and costs.
 
 mod api;
+mod betas;
 mod bodies;
 mod money;
 mod reservations;

@@ -176,9 +176,9 @@ impl World {
                 charge.start(usage(&start));
                 charge.add_text(usize::try_from(output).unwrap());
                 if way == 8 {
-                    charge.fail()
+                    charge.fail();
                 } else {
-                    charge.close()
+                    charge.close();
                 }
                 request.bill(output)
             }
@@ -188,10 +188,11 @@ impl World {
                 charge.start(usage(&start));
                 request.bill(request.max_tokens)
             }
-            // The API closes the connection before it has counted anything.
+            // The API closes the connection before it has sent any output. If it has counted
+            // nothing, it can charge for everything.
             11 => {
                 charge.close();
-                request.bill(request.max_tokens)
+                request.bill(if started { 0 } else { request.max_tokens })
             }
             // The response is not streamed.
             _ => {
