@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ccc_core::event::IssueEvent;
 use ccc_core::run::ActorCheck;
-use ccc_core::run_store::{Fence, check_pending};
+use ccc_core::run_store::{Fence, PendingRuns, check_pending};
 use ccc_core::{DeliveryId, Error, ErrorKind, Result, RunId};
 use jiff::Timestamp;
 
@@ -83,12 +83,17 @@ impl State {
         let mut most = bounds.unfinished;
         if check == ActorCheck::Pending {
             let pending = || self.unfinished().filter(|e| e.record.actor_check == check);
-            let same = |entry: &&Entry| entry.record.event.repo.host == event.repo.host;
-            let of_actor =
-                pending().filter(same).filter(|e| e.record.event.actor.id == event.actor.id);
-            let of_repository =
-                pending().filter(same).filter(|e| e.record.event.repo.id == event.repo.id);
-            check_pending(of_actor.count(), of_repository.count())?;
+            let (repo, actor) = (&event.repo, event.actor.id);
+            let mut runs = PendingRuns::default();
+            for IssueEvent { repo: other, actor: author, .. } in
+                pending().map(|entry| &entry.record.event).filter(|one| one.repo.host == repo.host)
+            {
+                let (by_actor, in_repository) = (author.id == actor, other.id == repo.id);
+                runs.of_actor += usize::from(by_actor);
+                runs.of_repository += usize::from(in_repository);
+                runs.of_actor_in_repository += usize::from(by_actor && in_repository);
+            }
+            check_pending(runs)?;
             if used < most {
                 (used, most) = (pending().count(), most.div_ceil(2));
             }
