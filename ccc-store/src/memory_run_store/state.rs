@@ -72,7 +72,7 @@ impl State {
     }
 
     /// Checks whether the store may add a run for `event` with `check`. Runs with the check
-    /// [`ActorCheck::Pending`] get at most half of the places.
+    /// [`ActorCheck::Pending`] get at most half of the places and of the memory.
     pub(super) fn check_room(
         &self,
         bounds: &Bounds,
@@ -102,8 +102,14 @@ impl State {
             return Err(full("the run store has reached its limit of unfinished runs"));
         }
         // spec: W12e
-        let bytes: usize = self.unfinished().map(Entry::event_bytes).sum();
-        if bytes + limits::size(event) > bounds.event_bytes {
+        let size = limits::size(event);
+        let bytes = |entries: &mut dyn Iterator<Item = &Entry>| {
+            entries.map(Entry::bytes).fold(size, usize::saturating_add)
+        };
+        let pending = self.unfinished().filter(|entry| entry.record.actor_check == check);
+        if bytes(&mut self.unfinished()) > bounds.event_bytes
+            || check == ActorCheck::Pending && bytes(&mut { pending }) > bounds.event_bytes / 2
+        {
             return Err(full(
                 "the events of the unfinished runs use all memory that the run store has for them",
             ));
@@ -136,6 +142,25 @@ impl State {
         first.map(|entry| entry.record.run)
     }
 
+    /// Removes the oldest lines of logs, until all logs together are within `bounds`. Finished runs lose
+    /// their logs first, the oldest first. Then the largest log is shortened.
+    pub(super) fn trim_logs(&mut self, bounds: &Bounds) {
+        let mut bytes: usize = self.runs.values().map(|entry| entry.log_bytes).sum();
+        for entry in self.runs.values_mut().filter(|entry| entry.is_finished()) {
+            while bytes > bounds.log_bytes && entry.log_bytes > 0 {
+                bytes = bytes.saturating_sub(entry.remove_oldest_line());
+            }
+        }
+        while bytes > bounds.log_bytes {
+            let largest = self.runs.values_mut().max_by_key(|entry| entry.log_bytes);
+            let removed = largest.map_or(0, Entry::remove_oldest_line);
+            if removed == 0 {
+                break;
+            }
+            bytes = bytes.saturating_sub(removed);
+        }
+    }
+
     /// Removes the oldest finished runs and the oldest delivery ids, until their counts and sizes are
     /// within `bounds`. Unfinished runs are never removed.
     pub(super) fn trim(&mut self, bounds: &Bounds) {
@@ -143,7 +168,7 @@ impl State {
         let mut removed = Vec::new();
         for (run, entry) in self.runs.iter().rev().filter(|(_, entry)| entry.is_finished()) {
             runs += 1;
-            bytes = bytes.saturating_add(entry.event_bytes());
+            bytes = bytes.saturating_add(entry.bytes());
             if runs > bounds.finished || bytes > bounds.event_bytes {
                 removed.push(*run);
             }
