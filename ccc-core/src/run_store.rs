@@ -20,30 +20,51 @@ pub const MAX_PENDING_PER_ACTOR: usize = 10;
 /// Maximum number of unfinished runs of one repository with the check [`ActorCheck::Pending`].
 pub const MAX_PENDING_PER_REPOSITORY: usize = 100;
 
-/// Checks whether a store may add a run with the check [`ActorCheck::Pending`]. `of_actor` and
-/// `of_repository` are the numbers of unfinished runs with this check that the store has of the
-/// same actor and of the same repository.
+/// The fraction of a repository's free places that one actor may use, as a divisor.
+const SHARE_OF_FREE_PLACES: usize = 10;
+
+/// The unfinished runs with the check [`ActorCheck::Pending`] that a store has when it adds another
+/// one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PendingRuns {
+    /// The number of these runs that have the same actor.
+    pub of_actor: usize,
+    /// The number of these runs that have the same repository.
+    pub of_repository: usize,
+    /// The number of these runs that have the same actor and the same repository.
+    pub of_actor_in_repository: usize,
+}
+
+/// Checks whether a store that has the runs `pending` may add a run with the check
+/// [`ActorCheck::Pending`].
+///
+/// An actor may have as many runs in a repository as a tenth of the places that are still free there.
+/// The more places are in use, the fewer an actor gets. A few actors therefore cannot use all places,
+/// and an actor without a run gets a place while one is free.
 ///
 /// # Errors
 /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded) if the actor has
 /// [`MAX_PENDING_PER_ACTOR`] runs. [`Unavailable`](crate::ErrorKind::Unavailable) if the repository
-/// has [`MAX_PENDING_PER_REPOSITORY`] runs.
-pub fn check_pending(of_actor: usize, of_repository: usize) -> Result<()> {
+/// has [`MAX_PENDING_PER_REPOSITORY`] runs, or if the actor uses its share of them.
+pub fn check_pending(pending: PendingRuns) -> Result<()> {
+    let PendingRuns { of_actor, of_repository, of_actor_in_repository } = pending;
     if of_actor >= MAX_PENDING_PER_ACTOR {
         return Err(Error::new(
             ErrorKind::LimitExceeded,
             "the actor has too many runs whose start is not permitted yet: wait until they end",
         ));
     }
-    if of_repository >= MAX_PENDING_PER_REPOSITORY {
-        return Err(Error::new(
-            ErrorKind::Unavailable,
-            "the repository has too many runs whose start is not permitted yet: send the delivery \
-             again later",
-        )
-        .with_retry_after(Duration::from_secs(60)));
-    }
-    Ok(())
+    let free = MAX_PENDING_PER_REPOSITORY.saturating_sub(of_repository);
+    let why = if free == 0 {
+        "the repository has too many runs whose start is not permitted yet"
+    } else if of_actor_in_repository >= free.div_ceil(SHARE_OF_FREE_PLACES) {
+        "the actor uses its share of the repository's places for runs whose start is not permitted \
+         yet"
+    } else {
+        return Ok(());
+    };
+    let line = format!("{why}: send the delivery again later");
+    Err(Error::new(ErrorKind::Unavailable, line).with_retry_after(Duration::from_secs(60)))
 }
 
 /// A number that increases with every claim of a run. The store refuses a write with an old fence.

@@ -134,7 +134,7 @@ impl RunStore for MemoryRunStore {
 
     async fn advance(&self, run: RunId, fence: Fence, progress: &Progress) -> Result<()> {
         self.with_lease(run, fence, |entry, _| {
-            entry.record.progress = progress.clone();
+            entry.set_progress(progress.clone());
         })
     }
 
@@ -142,7 +142,7 @@ impl RunStore for MemoryRunStore {
         let now = self.clock.now();
         let mut state = self.state();
         let entry = state.leased(run, fence, now)?;
-        entry.record.state = RunState::Finished { outcome: outcome.clone() };
+        entry.set_outcome(outcome.clone());
         if !outcome.serves_request() {
             return Ok(());
         }
@@ -150,9 +150,10 @@ impl RunStore for MemoryRunStore {
         let same = |entry: &&mut Entry| !entry.is_finished() && entry.request == request;
         for other in state.runs.values_mut().filter(same) {
             let outcome = Outcome::Skipped { reason: SkipReason::SameRequest };
-            other.record.state = RunState::Finished { outcome };
-            other.append(&[same_request(run, now)], self.bounds.log_lines);
+            other.set_outcome(outcome);
+            other.append(&[same_request(run, now)], &self.bounds);
         }
+        state.trim_logs(&self.bounds);
         Ok(())
     }
 
@@ -180,14 +181,16 @@ impl RunStore for MemoryRunStore {
     }
 
     async fn append_log(&self, run: RunId, fence: Fence, entries: &[LogEntry]) -> Result<()> {
-        let most = self.bounds.log_lines;
-        self.with_lease(run, fence, |entry, _| entry.append(entries, most))
+        let now = self.clock.now();
+        let mut state = self.state();
+        state.leased(run, fence, now)?.append(entries, &self.bounds);
+        state.trim_logs(&self.bounds);
+        Ok(())
     }
 
     async fn tail_log(&self, run: RunId, from: u64, limit: usize) -> Result<Vec<(u64, LogEntry)>> {
         let state = self.state();
         let entry = state.runs.get(&run).ok_or_else(|| no_such_run(run))?;
-        let numbered = (entry.log_dropped..).zip(entry.log.iter().cloned());
-        Ok(numbered.filter(|(number, _)| *number >= from).take(limit).collect())
+        Ok(entry.tail(from, limit))
     }
 }

@@ -101,7 +101,8 @@ impl Tokens {
 pub struct PriceTable(Vec<(ModelPattern, Price)>);
 
 /// List prices according to Claude Code 2.1.330, in US dollars for a million tokens: model pattern,
-/// input price, output price.
+/// input price, output price. A pattern for all models of a family would assume that a later model
+/// costs no more, so such a pattern has the highest price of the family.
 const LISTED: &[(&str, f64, f64)] = &[
     ("claude-fable-*", 8.0, 40.0),
     ("claude-opus-5*", 4.0, 20.0),
@@ -111,7 +112,7 @@ const LISTED: &[(&str, f64, f64)] = &[
     ("claude-opus-4-8*", 5.0, 25.0),
     ("claude-opus-*", 15.0, 75.0),
     ("claude-sonnet-5*", 2.0, 10.0),
-    ("claude-sonnet-*", 3.0, 15.0),
+    ("claude-sonnet-4*", 3.0, 15.0),
     ("claude-haiku-5-5*", 0.1, 0.5),
     ("claude-haiku-4-5*", 1.0, 5.0),
     ("claude-3-5-haiku*", 0.8, 4.0),
@@ -166,6 +167,10 @@ mod tests {
             ("claude-opus-4-1-20250805", 15_000_000, 75_000_000),
             ("claude-haiku-4-5-20251001", 1_000_000, 5_000_000),
             ("claude-haiku-5", 15_000_000, 75_000_000),
+            ("claude-sonnet-4-6", 3_000_000, 15_000_000),
+            ("claude-sonnet-6", 15_000_000, 75_000_000),
+            ("opus", 15_000_000, 75_000_000),
+            ("", 15_000_000, 75_000_000),
             ("another", 15_000_000, 75_000_000),
         ] {
             assert_eq!(table.price(model), Price { input, output }, "{model}");

@@ -3,6 +3,7 @@
 
 mod access;
 mod admission;
+mod betas;
 mod bound;
 mod budget;
 mod charge;
@@ -16,6 +17,7 @@ mod request;
 mod request_body;
 mod response_body;
 mod routes;
+mod rule;
 mod rules;
 mod server;
 mod state;
@@ -26,5 +28,6 @@ mod usage;
 pub use access::ModelAccess;
 pub use budget::ModelNotice;
 pub use credential::ModelCredential;
-pub use rules::{Rule, Rules};
+pub use rule::Rule;
+pub use rules::Rules;
 pub use server::{ModelProxy, ModelProxyBuilder};

@@ -1,13 +1,16 @@
 //! Tests of the model proxy over HTTP: requests of agents, behaviour of the API, and costs.
 
 mod api;
+mod betas;
 mod bodies;
 mod money;
+mod reservations;
 mod routes;
 mod runs;
 mod secrets;
 mod smuggling;
 mod streaming;
+mod unfinished;
 mod upstream;
 mod wire;
 

@@ -2,11 +2,12 @@
 
 use std::collections::VecDeque;
 
-use ccc_core::run::{RunRecord, RunState};
+use ccc_core::Progress;
+use ccc_core::run::{Outcome, RunRecord, RunState};
 use ccc_core::run_store::LogEntry;
 use jiff::Timestamp;
 
-use super::limits;
+use super::limits::{self, Bounds};
 
 /// A run, its newest claim and its log.
 #[derive(Debug)]
@@ -29,7 +30,12 @@ pub(super) struct Entry {
     /// The `requester_key` of the event.
     pub(super) requester: String,
     pub(super) log: VecDeque<LogEntry>,
+    /// The size of the log, in bytes.
+    pub(super) log_bytes: usize,
+    /// The number of lines that were removed from the log.
     pub(super) log_dropped: u64,
+    /// The size of the progress and of the outcome, in bytes.
+    result_bytes: [usize; 2],
 }
 
 impl Entry {
@@ -37,7 +43,7 @@ impl Entry {
     pub(super) fn new(record: RunRecord, accepted: u64) -> Self {
         let (issue, request) = (record.event.issue_key(), record.event.trigger_key());
         let (requester, until) = (record.event.requester_key(), record.accepted_at);
-        let (fence, claimed, log, log_dropped) = Default::default();
+        let (fence, claimed, log, log_bytes, log_dropped) = Default::default();
         Self {
             record,
             accepted,
@@ -48,7 +54,9 @@ impl Entry {
             request,
             requester,
             log,
+            log_bytes,
             log_dropped,
+            result_bytes: [0; 2],
         }
     }
 
@@ -56,21 +64,62 @@ impl Entry {
         matches!(self.record.state, RunState::Finished { .. })
     }
 
-    /// Returns the size of the event, in bytes.
-    pub(super) fn event_bytes(&self) -> usize {
-        limits::size(&self.record.event)
+    /// Returns the size of the event, the progress and the outcome, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        let [progress, outcome] = self.result_bytes;
+        limits::size(&self.record.event).saturating_add(progress).saturating_add(outcome)
+    }
+
+    pub(super) fn set_progress(&mut self, progress: Progress) {
+        self.result_bytes[0] = limits::debug_size(&progress);
+        self.record.progress = progress;
+    }
+
+    pub(super) fn set_outcome(&mut self, outcome: Outcome) {
+        self.result_bytes[1] = limits::debug_size(&outcome);
+        self.record.state = RunState::Finished { outcome };
     }
 
     pub(super) fn is_held(&self, now: Timestamp) -> bool {
         self.record.state == RunState::Claimed && now < self.until
     }
 
-    /// Appends `entries` to the log. Removes the oldest lines if there are more than `most`.
-    pub(super) fn append(&mut self, entries: &[LogEntry], most: usize) {
-        self.log.extend(entries.iter().cloned());
-        while self.log.len() > most {
-            self.log.pop_front();
-            self.log_dropped += 1;
+    /// Appends `entries` to the log. Removes the oldest lines if the log exceeds a limit for one run.
+    pub(super) fn append(&mut self, entries: &[LogEntry], bounds: &Bounds) {
+        for entry in entries {
+            let stored = limits::stored_line(entry);
+            self.log_bytes = self.log_bytes.saturating_add(limits::line_size(&stored));
+            self.log.push_back(stored);
+            while self.log.len() > bounds.log_lines || self.log_bytes > bounds.log_bytes_of_run() {
+                if self.remove_oldest_line() == 0 {
+                    break;
+                }
+            }
         }
+    }
+
+    /// Removes the oldest line of the log. Returns its size in bytes, or 0 if the log is empty.
+    pub(super) fn remove_oldest_line(&mut self) -> usize {
+        let Some(line) = self.log.pop_front() else { return 0 };
+        self.log_dropped += 1;
+        let size = limits::line_size(&line);
+        self.log_bytes = self.log_bytes.saturating_sub(size);
+        size
+    }
+
+    /// Returns at most `limit` lines of the log from the number `from` on, with their numbers. In the
+    /// place of the last removed line, a line reports how many lines were removed.
+    pub(super) fn tail(&self, from: u64, limit: usize) -> Vec<(u64, LogEntry)> {
+        let removed = self.log_dropped.checked_sub(1).map(|last| {
+            let at = self.log.front().map_or(self.record.accepted_at, |first| first.at);
+            let text = format!(
+                "{} earlier lines of this log were removed, because the run store has a limit for logs",
+                self.log_dropped
+            );
+            (last, LogEntry { at, text })
+        });
+        let stored = (self.log_dropped..).zip(self.log.iter().cloned());
+        let all = removed.into_iter().chain(stored);
+        all.filter(|(number, _)| *number >= from).take(limit).collect()
     }
 }

@@ -1,6 +1,9 @@
 //! The limits of a `MemoryRunStore`, and the size of what it stores.
 
+use std::fmt::{self, Write as _};
+
 use ccc_core::event::{Actor, IssueEvent, Trigger};
+use ccc_core::run_store::LogEntry;
 use ccc_core::untrusted_text::{MAX_TEXT, truncate};
 
 /// Maximum size of the title of a stored issue, in bytes. An agent reads fewer characters of it.
@@ -28,10 +31,15 @@ pub struct Bounds {
     pub deliveries: usize,
     /// Maximum number of lines in the log of one run. If there are more, the oldest are removed.
     pub log_lines: usize,
-    /// Maximum total size of the events of unfinished runs, in bytes. Once the store has reached this
-    /// size, it refuses deliveries. The events of finished runs have the same limit. If they are
-    /// larger, the oldest finished runs are removed.
+    /// Maximum total size of the events, progress and outcomes of unfinished runs, in bytes. Once the
+    /// store has reached this size, it refuses deliveries. Runs whose actor was not checked can use at
+    /// most half of this size. Finished runs have the same limit. If they are larger, the oldest are
+    /// removed.
     pub event_bytes: usize,
+    /// Maximum total size of the logs of all runs, in bytes. The log of one run can use a sixteenth. If
+    /// a log is larger, its oldest lines are removed. If all logs are larger, the logs of the oldest
+    /// finished runs are removed first. The log then reports how many lines were removed.
+    pub log_bytes: usize,
 }
 
 impl Bounds {
@@ -70,6 +78,50 @@ impl Bounds {
         self.event_bytes = bytes;
         self
     }
+
+    /// Sets the maximum total size of the logs of all runs to `bytes` bytes.
+    #[must_use]
+    pub fn with_log_bytes(mut self, bytes: usize) -> Self {
+        self.log_bytes = bytes;
+        self
+    }
+
+    /// Returns the maximum size of the log of one run, in bytes.
+    pub(super) fn log_bytes_of_run(&self) -> usize {
+        self.log_bytes / 16
+    }
+}
+
+/// Maximum size of the text of one line of a log, in bytes.
+const MAX_LINE: usize = 16 << 10;
+
+/// Returns the line as the store stores it.
+pub(super) fn stored_line(line: &LogEntry) -> LogEntry {
+    let text = match line.text.len() {
+        0..=MAX_LINE => line.text.clone(),
+        _ => truncate(&line.text, MAX_LINE),
+    };
+    LogEntry { at: line.at, text }
+}
+
+/// Returns the size of a stored line, in bytes.
+pub(super) fn line_size(line: &LogEntry) -> usize {
+    size_of::<LogEntry>() + line.text.len()
+}
+
+/// Returns about the size of `value`, in bytes: that of its debug output, which contains all texts.
+pub(super) fn debug_size(value: &impl fmt::Debug) -> usize {
+    struct Counter(usize);
+    impl fmt::Write for Counter {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            self.0 = self.0.saturating_add(text.len());
+            Ok(())
+        }
+    }
+    let mut counter = Counter(0);
+    // Neither the counter nor a derived implementation of `Debug` fails.
+    let _ = write!(counter, "{value:?}");
+    counter.0
 }
 
 impl Default for Bounds {
@@ -80,6 +132,7 @@ impl Default for Bounds {
             deliveries: 10_000,
             log_lines: 2_000,
             event_bytes: 32 << 20,
+            log_bytes: 32 << 20,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ccc_core::event::IssueEvent;
 use ccc_core::run::ActorCheck;
-use ccc_core::run_store::{Fence, check_pending};
+use ccc_core::run_store::{Fence, PendingRuns, check_pending};
 use ccc_core::{DeliveryId, Error, ErrorKind, Result, RunId};
 use jiff::Timestamp;
 
@@ -72,7 +72,7 @@ impl State {
     }
 
     /// Checks whether the store may add a run for `event` with `check`. Runs with the check
-    /// [`ActorCheck::Pending`] get at most half of the places.
+    /// [`ActorCheck::Pending`] get at most half of the places and of the memory.
     pub(super) fn check_room(
         &self,
         bounds: &Bounds,
@@ -83,12 +83,17 @@ impl State {
         let mut most = bounds.unfinished;
         if check == ActorCheck::Pending {
             let pending = || self.unfinished().filter(|e| e.record.actor_check == check);
-            let same = |entry: &&Entry| entry.record.event.repo.host == event.repo.host;
-            let of_actor =
-                pending().filter(same).filter(|e| e.record.event.actor.id == event.actor.id);
-            let of_repository =
-                pending().filter(same).filter(|e| e.record.event.repo.id == event.repo.id);
-            check_pending(of_actor.count(), of_repository.count())?;
+            let (repo, actor) = (&event.repo, event.actor.id);
+            let mut runs = PendingRuns::default();
+            for IssueEvent { repo: other, actor: author, .. } in
+                pending().map(|entry| &entry.record.event).filter(|one| one.repo.host == repo.host)
+            {
+                let (by_actor, in_repository) = (author.id == actor, other.id == repo.id);
+                runs.of_actor += usize::from(by_actor);
+                runs.of_repository += usize::from(in_repository);
+                runs.of_actor_in_repository += usize::from(by_actor && in_repository);
+            }
+            check_pending(runs)?;
             if used < most {
                 (used, most) = (pending().count(), most.div_ceil(2));
             }
@@ -97,8 +102,14 @@ impl State {
             return Err(full("the run store has reached its limit of unfinished runs"));
         }
         // spec: W12e
-        let bytes: usize = self.unfinished().map(Entry::event_bytes).sum();
-        if bytes + limits::size(event) > bounds.event_bytes {
+        let size = limits::size(event);
+        let bytes = |entries: &mut dyn Iterator<Item = &Entry>| {
+            entries.map(Entry::bytes).fold(size, usize::saturating_add)
+        };
+        let pending = self.unfinished().filter(|entry| entry.record.actor_check == check);
+        if bytes(&mut self.unfinished()) > bounds.event_bytes
+            || check == ActorCheck::Pending && bytes(&mut { pending }) > bounds.event_bytes / 2
+        {
             return Err(full(
                 "the events of the unfinished runs use all memory that the run store has for them",
             ));
@@ -131,6 +142,25 @@ impl State {
         first.map(|entry| entry.record.run)
     }
 
+    /// Removes the oldest lines of logs, until all logs together are within `bounds`. Finished runs lose
+    /// their logs first, the oldest first. Then the largest log is shortened.
+    pub(super) fn trim_logs(&mut self, bounds: &Bounds) {
+        let mut bytes: usize = self.runs.values().map(|entry| entry.log_bytes).sum();
+        for entry in self.runs.values_mut().filter(|entry| entry.is_finished()) {
+            while bytes > bounds.log_bytes && entry.log_bytes > 0 {
+                bytes = bytes.saturating_sub(entry.remove_oldest_line());
+            }
+        }
+        while bytes > bounds.log_bytes {
+            let largest = self.runs.values_mut().max_by_key(|entry| entry.log_bytes);
+            let removed = largest.map_or(0, Entry::remove_oldest_line);
+            if removed == 0 {
+                break;
+            }
+            bytes = bytes.saturating_sub(removed);
+        }
+    }
+
     /// Removes the oldest finished runs and the oldest delivery ids, until their counts and sizes are
     /// within `bounds`. Unfinished runs are never removed.
     pub(super) fn trim(&mut self, bounds: &Bounds) {
@@ -138,7 +168,7 @@ impl State {
         let mut removed = Vec::new();
         for (run, entry) in self.runs.iter().rev().filter(|(_, entry)| entry.is_finished()) {
             runs += 1;
-            bytes = bytes.saturating_add(entry.event_bytes());
+            bytes = bytes.saturating_add(entry.bytes());
             if runs > bounds.finished || bytes > bounds.event_bytes {
                 removed.push(*run);
             }

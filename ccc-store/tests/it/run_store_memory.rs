@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ccc_core::event::{Actor, ActorKind, Delivery, IssueEvent, IssueSnapshot, RepoRef, Trigger};
 use ccc_core::run::ActorCheck;
+use ccc_core::run_store::LogEntry;
 use ccc_core::testing::ManualClock;
 use ccc_core::{DeliveryId, ErrorKind, Outcome, Result, RunId, RunStore as _};
 use ccc_store::{Bounds, MemoryRunStore};
@@ -38,6 +39,36 @@ async fn accept(store: &MemoryRunStore, event: &IssueEvent) -> Result<RunId> {
         received_at: jiff::Timestamp::UNIX_EPOCH,
     };
     store.accept(&delivery, event, ActorCheck::Permitted).await.map(|accepted| accepted.run)
+}
+
+/// Accepts a run of the actor `actor` in the repository `repo`, which may not be permitted.
+async fn accept_unchecked(store: &MemoryRunStore, repo: u64, actor: u64) -> Result<RunId> {
+    let mut event = event(repo * 1_000 + actor, 0, 64 * KIB);
+    (event.repo.id, event.actor.id) = (repo, actor);
+    let id = DeliveryId::new(format!("u-{}", event.issue.number)).unwrap();
+    let received_at = jiff::Timestamp::UNIX_EPOCH;
+    let delivery = Delivery { id, body_sha256: [0; 32], received_at };
+    store.accept(&delivery, &event, ActorCheck::Pending).await.map(|accepted| accepted.run)
+}
+
+#[tokio::test]
+async fn actors_who_are_not_permitted_yet_leave_half_of_the_memory_to_others() {
+    // spec: W11e, W12e
+    let clock = Arc::new(ManualClock::new(jiff::Timestamp::UNIX_EPOCH));
+    let bounds = Bounds::default().with_event_bytes(1_000 * KIB);
+    let store = MemoryRunStore::with_bounds(clock, bounds);
+    let mut accepted = 0;
+    for actor in 1..=100 {
+        // The shares of the actors and the repositories do not stop them.
+        match accept_unchecked(&store, actor % 10, actor).await {
+            Ok(_) => accepted += 1,
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Unavailable),
+        }
+    }
+    assert_eq!(accepted, 7, "half of 1,000 KiB");
+    for number in 1..=7 {
+        accept(&store, &event(number, 0, 64 * KIB)).await.unwrap();
+    }
 }
 
 /// Returns the size of the texts of all stored events, in bytes.
@@ -107,4 +138,100 @@ async fn stored_events_have_a_limit_in_bytes() {
         assert!(stored(&store).await <= 2 * limit);
     }
     assert!(stored(&store).await > limit, "finished runs are stored too");
+}
+
+/// Returns the size of the texts of the log of `run`, and the lines that report removed lines.
+async fn log_of(store: &MemoryRunStore, run: RunId) -> (usize, Vec<(u64, String)>) {
+    let lines = store.tail_log(run, 0, usize::MAX).await.unwrap();
+    let numbered = lines.windows(2).all(|pair| pair[0].0 + 1 == pair[1].0);
+    assert!(numbered, "the numbers of the lines have a gap");
+    let (told, stored): (Vec<_>, Vec<_>) = lines
+        .into_iter()
+        .partition(|(_, line)| line.text.contains("lines of this log were removed"));
+    let told = told.into_iter().map(|(number, line)| (number, line.text)).collect();
+    (stored.iter().map(|(_, line)| line.text.len()).sum(), told)
+}
+
+fn line(length: usize) -> LogEntry {
+    LogEntry { at: jiff::Timestamp::UNIX_EPOCH, text: "x".repeat(length) }
+}
+
+#[tokio::test]
+async fn logs_have_a_limit_in_bytes_and_report_what_was_removed() {
+    // spec: W12e
+    let limit = 1_600 * KIB;
+    let clock = Arc::new(ManualClock::new(jiff::Timestamp::UNIX_EPOCH));
+    let bounds = Bounds::default().with_log_bytes(limit);
+    let store = MemoryRunStore::with_bounds(Arc::<ManualClock>::clone(&clock), bounds);
+    let lease = std::time::Duration::from_secs(3_600);
+    let mut runs = Vec::new();
+    for number in 0..40 {
+        clock.advance(std::time::Duration::from_millis(1));
+        accept(&store, &event(number, 10, 10)).await.unwrap();
+        let claim = store.claim(lease).await.unwrap().unwrap();
+        let (run, fence) = (claim.record.run, claim.fence);
+        // One long line, many short ones, and many in one call.
+        store.append_log(run, fence, &[line(10 << 20)]).await.unwrap();
+        for _ in 0..100 {
+            store.append_log(run, fence, &[line(1)]).await.unwrap();
+        }
+        store.append_log(run, fence, &vec![line(KIB); 500]).await.unwrap();
+        let (size, told) = log_of(&store, run).await;
+        // The unfinished runs, which are every other one, use all memory from the 32nd run on.
+        assert!(size <= limit / 16 && (number > 30 || size > limit / 20), "{number}: {size}");
+        let [(last, text)] = told.try_into().unwrap();
+        assert!(text.starts_with(&format!("{} earlier lines", last + 1)), "{text}");
+        if runs.len() % 2 == 0 {
+            let outcome = Outcome::Answered { answer: String::new() };
+            store.finish(run, fence, &outcome).await.unwrap();
+        }
+        runs.push(run);
+        let mut all = 0;
+        for run in &runs {
+            all += log_of(&store, *run).await.0;
+        }
+        assert!(all <= limit, "{all}");
+    }
+    // The finished runs have lost their logs before the unfinished ones have, the oldest first.
+    assert_eq!(log_of(&store, runs[0]).await.0, 0);
+    assert_eq!(log_of(&store, runs[0]).await.1, [(600, "601 earlier lines of this log were removed, because the run store has a limit for logs".to_owned())]);
+    assert!(log_of(&store, runs[1]).await.0 > 0);
+    // A reader that has read the removed lines is not told again.
+    let next = store.tail_log(runs[0], 601, 10).await.unwrap();
+    assert_eq!(next, []);
+}
+
+#[tokio::test]
+async fn a_line_of_a_log_is_cut() {
+    // spec: W12e
+    let clock = Arc::new(ManualClock::new(jiff::Timestamp::UNIX_EPOCH));
+    let store = MemoryRunStore::new(clock);
+    let run = accept(&store, &event(1, 1, 1)).await.unwrap();
+    let claim = store.claim(std::time::Duration::from_secs(60)).await.unwrap().unwrap();
+    for (length, cut) in [(0, false), (16 * KIB, false), (16 * KIB + 1, true), (1 << 20, true)] {
+        store.append_log(run, claim.fence, &[line(length)]).await.unwrap();
+        let (_, stored) = store.tail_log(run, 0, usize::MAX).await.unwrap().pop().unwrap();
+        assert_eq!(stored.text.len(), length.min(16 * KIB), "{length}");
+        assert_eq!(stored.text.ends_with("[truncated]"), cut, "{length}");
+    }
+}
+
+#[tokio::test]
+async fn outcomes_of_finished_runs_have_a_limit_in_bytes() {
+    // spec: W12e
+    let limit = 1_000 * KIB;
+    let clock = Arc::new(ManualClock::new(jiff::Timestamp::UNIX_EPOCH));
+    let bounds = Bounds::default().with_event_bytes(limit);
+    let store = MemoryRunStore::with_bounds(Arc::<ManualClock>::clone(&clock), bounds);
+    for number in 0..100 {
+        clock.advance(std::time::Duration::from_millis(1));
+        accept(&store, &event(number, 10, 10)).await.unwrap();
+        let claim = store.claim(std::time::Duration::from_secs(60)).await.unwrap().unwrap();
+        let outcome = Outcome::Answered { answer: "a".repeat(64 * KIB) };
+        store.finish(claim.record.run, claim.fence, &outcome).await.unwrap();
+    }
+    clock.advance(std::time::Duration::from_millis(1));
+    accept(&store, &event(1_000, 10, 10)).await.unwrap();
+    let runs = store.list(None, usize::MAX).await.unwrap();
+    assert_eq!(runs.len(), 1 + 15, "the newest finished runs are stored");
 }

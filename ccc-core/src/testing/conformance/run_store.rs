@@ -45,6 +45,7 @@ macro_rules! run_store_conformance {
                 runs_of_permitted_actors_are_claimed_first,
                 unchecked_runs_of_an_actor_are_limited,
                 unchecked_runs_of_a_repository_are_limited,
+                a_few_actors_do_not_use_all_unchecked_runs_of_a_repository,
                 an_empty_store_has_nothing_to_claim,
                 the_oldest_run_is_claimed_first,
                 one_run_of_an_issue_is_claimed_at_a_time,

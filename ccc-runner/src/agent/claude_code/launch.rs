@@ -123,14 +123,14 @@ const DEFAULT_OUTPUT: u64 = 32_000;
 const LEAST_OUTPUT: u64 = 4_096;
 /// The fraction of the spending limit that the output of one request may cost.
 const OUTPUT_SHARE: u64 = 4;
-/// A model whose price is assumed if the name of the model is not known.
-const ASSUMED_MODEL: &str = "claude-opus-5";
 
 impl Launch {
-    /// Returns the name by which the price of the model is found. Aliases such as `opus` are not in
-    /// the price table.
+    /// Returns the name by which the price of the model is found. The result is empty if Claude Code
+    /// chooses the model. The price table has no row for an empty name or an alias such as `opus`,
+    /// and then uses its highest prices. The model that Claude Code chooses is not known here, and
+    /// with a price that is too low, its first request would not fit within the spending limit.
     pub(crate) fn priced_model(&self) -> &str {
-        self.model.as_deref().filter(|name| name.starts_with("claude-")).unwrap_or(ASSUMED_MODEL)
+        self.model.as_deref().unwrap_or_default()
     }
 }
 
@@ -158,6 +158,35 @@ pub(crate) fn credential_variable(kind: CredentialKind) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::pattern::ModelPattern;
+    use crate::model::price::PriceTable;
+
+    #[test]
+    fn a_model_that_is_not_known_has_the_highest_price() {
+        // spec: X3d
+        let row = (ModelPattern::new("fable"), Price::from_dollars(9.0, 45.0));
+        let prices = PriceTable::default().with([row]);
+        for (model, output) in [
+            (None, 75_000_000),
+            (Some("opus"), 75_000_000),
+            (Some("sonnet"), 75_000_000),
+            (Some("default"), 75_000_000),
+            (Some("opus[1m]"), 75_000_000),
+            (Some("anthropic/claude-opus-5"), 75_000_000),
+            (Some(""), 75_000_000),
+            // The operator has configured a price for this alias.
+            (Some("fable"), 45_000_000),
+            (Some("claude-opus-5"), 20_000_000),
+            (Some("claude-haiku-5-5"), 500_000),
+        ] {
+            let launch = Launch {
+                program: "claude".into(),
+                permissions: Permissions::All,
+                model: model.map(str::to_owned),
+            };
+            assert_eq!(prices.price(launch.priced_model()).output, output, "{model:?}");
+        }
+    }
 
     #[test]
     fn a_low_spending_limit_lowers_the_output_that_is_requested() {

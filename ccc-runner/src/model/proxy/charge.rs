@@ -53,6 +53,11 @@ impl Call {
                 booking,
                 counted: Counted::Nothing,
                 output_counted: false,
+                last_output: 0,
+                uncounted_bytes: 0,
+                began: false,
+                completed: false,
+                early_end: None,
             }),
             decision => Err(decision),
         }
@@ -70,17 +75,34 @@ enum Counted {
     Nothing,
     /// The input. The response can become longer.
     Input,
+    /// The input. The response has ended early, so it does not become longer.
+    InputOfEarlyEnd,
     /// The input and the whole response.
     Everything,
+}
+
+/// The way in which the API ended a response that was not complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum EarlyEnd {
+    /// The API reported an error in the response.
+    Error,
+    /// The API ended the response without an error.
+    Closed,
 }
 
 /// The cost of one call, booked on the account of the run. The most that the call can cost is
 /// reserved when the call starts. The reservation shrinks when the API reports the token counts.
 ///
 /// When this value is dropped, the cost and the tokens are added to the usage of the model, even if
-/// the call failed. If the API has not counted the whole response, the rest of the reservation
-/// stays reserved until the run ends: the API can have produced the rest of the response, for
-/// example as thinking that it does not show.
+/// the call failed. What then remains of the reservation depends on the side that ended the response
+/// (spec: X3d):
+///
+/// - The API ended it early: the counted input and the output that has arrived remain. An error
+///   before the beginning of the message leaves nothing, because the API counted nothing.
+/// - The agent or the proxy ended it, for example because the agent disconnected: the whole
+///   reservation remains until the run ends. The API can continue to produce the response and charge
+///   for it, for example for thinking that it does not show. An agent that disconnects again and
+///   again must not gain by it.
 #[derive(Debug)]
 pub(crate) struct Charge {
     account: Arc<Account>,
@@ -96,6 +118,15 @@ pub(crate) struct Charge {
     counted: Counted,
     /// Whether the API has counted the response until now.
     output_counted: bool,
+    /// The number of output tokens that the API last counted.
+    last_output: u64,
+    /// Number of bytes of response text that arrived since that count.
+    uncounted_bytes: u64,
+    /// Whether a part of a message has arrived.
+    began: bool,
+    /// Whether the API has reported that the response is complete.
+    completed: bool,
+    early_end: Option<EarlyEnd>,
 }
 
 impl Charge {
@@ -104,6 +135,7 @@ impl Charge {
         let most = match self.counted {
             Counted::Nothing => self.bound,
             Counted::Input => Tokens { output: self.bound.output.max(tokens.output), ..tokens },
+            Counted::InputOfEarlyEnd => Tokens { output: self.most_arrived(), ..tokens },
             Counted::Everything => tokens,
         };
         let new = booking(&self.price, &tokens, self.price.of(&most));
@@ -114,6 +146,7 @@ impl Charge {
     /// Books the token counts at the start of a streamed response. The reservation for the input
     /// becomes exact if `usage` contains the count of the input.
     pub(crate) fn start(&mut self, usage: Usage) {
+        self.begin();
         if usage.counts_input() {
             self.counted = self.counted.max(Counted::Input);
             self.count(usage, Tokens::default());
@@ -123,6 +156,7 @@ impl Charge {
     /// Books token counts that replace earlier ones. `is_last` states whether the response can no
     /// longer become longer.
     pub(crate) fn update(&mut self, usage: Usage, is_last: bool) {
+        self.begin();
         if usage.counts_input() {
             self.counted = self.counted.max(Counted::Input);
         }
@@ -144,11 +178,38 @@ impl Charge {
 
     fn count(&mut self, usage: Usage, before: Tokens) {
         self.text_bytes = 0;
-        self.book(usage.over(before));
+        let tokens = usage.over(before);
+        if usage.counts_output() {
+            (self.last_output, self.uncounted_bytes) = (tokens.output, 0);
+        }
+        self.book(tokens);
+    }
+
+    /// Records that a part of a message has arrived. A response that continues after an error has
+    /// not ended.
+    pub(crate) fn begin(&mut self) {
+        (self.began, self.early_end) = (true, None);
+    }
+
+    /// Records that the API ended the response with an error.
+    pub(crate) fn fail(&mut self) {
+        self.early_end = Some(EarlyEnd::Error);
+    }
+
+    /// Records that the API ended the response without an error.
+    pub(crate) fn close(&mut self) {
+        self.early_end = self.early_end.or(Some(EarlyEnd::Closed));
+    }
+
+    /// Returns the most output tokens that can have arrived. A token has at least one byte of text.
+    fn most_arrived(&self) -> u64 {
+        let most = self.last_output.saturating_add(self.uncounted_bytes);
+        most.min(self.bound.output).max(self.tokens.output)
     }
 
     /// Records that the response is complete, and that the last token counts are therefore final.
     pub(crate) fn complete(&mut self) {
+        self.completed = true;
         if self.counted == Counted::Input && self.output_counted {
             self.counted = Counted::Everything;
             self.book(self.tokens);
@@ -158,10 +219,17 @@ impl Charge {
     /// Books the estimated cost of a further `bytes` bytes of response text. The API has not
     /// reported the token count of this text yet.
     pub(crate) fn add_text(&mut self, bytes: usize) {
+        self.begin();
+        self.uncounted_bytes = self.uncounted_bytes.saturating_add(bytes as u64);
         self.text_bytes = self.text_bytes.saturating_add(bytes as u64);
         let guessed = self.text_bytes / BYTES_PER_TOKEN;
         let output = self.tokens.output.max(guessed);
         self.book(Tokens { output, ..self.tokens });
+    }
+
+    /// Returns whether the API has counted the response until now.
+    pub(crate) fn has_count(&self) -> bool {
+        self.output_counted
     }
 
     pub(crate) fn model(&self) -> &str {
@@ -194,6 +262,19 @@ impl Charge {
 
 impl Drop for Charge {
     fn drop(&mut self) {
+        match (self.early_end, self.counted) {
+            // After the end of a complete response, a missing count is not known.
+            _ if self.completed => {}
+            (Some(EarlyEnd::Error), Counted::Nothing) if !self.began => {
+                self.counted = Counted::Everything;
+                self.book(Tokens::default());
+            }
+            (Some(_), Counted::Input) => {
+                self.counted = Counted::InputOfEarlyEnd;
+                self.book(self.tokens);
+            }
+            _ => {}
+        }
         if self.counted == Counted::Nothing {
             // The API reported no usage, for example because the agent disconnected. Then charge
             // the input as if nothing was read from a cache.

@@ -28,6 +28,8 @@ enum UsageEvent {
         delta: Delta,
     },
     MessageStop,
+    /// An event without a meaning, which keeps the connection open.
+    Ping,
     Error {
         error: StreamError,
     },
@@ -41,11 +43,24 @@ struct Delta {
     stop_reason: Option<IgnoredAny>,
 }
 
-/// An error that the API reports in the middle of a response.
+/// An error that the API reports in a response with the status of a success.
 #[derive(Deserialize)]
-struct StreamError {
+pub(crate) struct StreamError {
     #[serde(rename = "type")]
     kind: String,
+}
+
+impl StreamError {
+    /// Returns the failure of the call.
+    pub(crate) fn failure(&self) -> CallFailure {
+        let kind = match self.kind.as_str() {
+            "rate_limit_error" => ErrorKind::RateLimited,
+            _ => ErrorKind::Unavailable,
+        };
+        let name = one_line(&self.kind, 60);
+        let text = format!("the model's API ended its answer with an error: {name}");
+        CallFailure { kind, text }
+    }
 }
 
 #[derive(Deserialize)]
@@ -62,11 +77,20 @@ pub(crate) struct Meter {
     line: Vec<u8>,
     too_long: bool,
     started: bool,
+    /// Whether the present event has the name `error`.
+    error_event: bool,
 }
 
 impl Meter {
     pub(crate) fn new(charge: Charge, account: Arc<Account>) -> Self {
-        Self { charge, account, line: Vec::new(), too_long: false, started: false }
+        Self {
+            charge,
+            account,
+            line: Vec::new(),
+            too_long: false,
+            started: false,
+            error_event: false,
+        }
     }
 
     pub(crate) fn read(&mut self, mut bytes: &[u8]) {
@@ -88,40 +112,59 @@ impl Meter {
     }
 
     /// Reads the last line, which may lack a line break, at the end of the whole response.
-    pub(crate) fn end(&mut self) {
+    /// `by_api` states whether the API ended the response without a cause on the side of the agent.
+    pub(crate) fn end(&mut self, by_api: bool) {
         self.end_of_line();
-        self.charge.complete();
+        if by_api && !self.charge.has_count() {
+            self.charge.close();
+        } else {
+            self.charge.complete();
+        }
+    }
+
+    /// Records that the API closed the connection in the middle of the response.
+    pub(crate) fn broken(&mut self) {
+        self.charge.close();
     }
 
     fn end_of_line(&mut self) {
-        if let Some(data) = self.line.strip_prefix(b"data:").filter(|_| !self.too_long) {
-            let data = data.trim_ascii();
-            match serde_json::from_slice(data) {
-                Ok(UsageEvent::MessageStart { message }) if !self.started => {
-                    self.started = true;
-                    self.charge.start(message.usage);
-                }
-                Ok(UsageEvent::MessageDelta { usage, delta }) => {
-                    self.charge.update(usage, delta.stop_reason.is_some());
-                }
-                Ok(UsageEvent::MessageStop) => self.charge.complete(),
-                Ok(UsageEvent::Error { error }) => {
-                    let kind = match error.kind.as_str() {
-                        "rate_limit_error" => ErrorKind::RateLimited,
-                        _ => ErrorKind::Unavailable,
-                    };
-                    let text = format!(
-                        "the model's API ended its answer with an error: {}",
-                        one_line(&error.kind, 60)
-                    );
-                    self.account.set_last_failure(self.charge.model(), CallFailure { kind, text });
-                }
-                _ if is_text(data) => self.charge.add_text(data.len()),
-                _ => {}
+        let line = std::mem::take(&mut self.line);
+        if line.trim_ascii().is_empty() {
+            self.error_event &= self.too_long;
+        } else if let Some(name) = line.strip_prefix(b"event:").filter(|_| !self.too_long) {
+            self.error_event = name.trim_ascii() == b"error";
+            if self.error_event {
+                self.charge.fail();
             }
+        } else if let Some(data) = line.strip_prefix(b"data:").filter(|_| !self.too_long) {
+            self.read_data(data.trim_ascii());
         }
+        self.line = line;
         self.line.clear();
         self.too_long = false;
+    }
+
+    /// Reads the data of an event, in JSON.
+    fn read_data(&mut self, data: &[u8]) {
+        match serde_json::from_slice(data) {
+            Ok(UsageEvent::MessageStart { message }) if !self.started => {
+                self.started = true;
+                self.charge.start(message.usage);
+            }
+            Ok(UsageEvent::MessageDelta { usage, delta }) => {
+                self.charge.update(usage, delta.stop_reason.is_some());
+            }
+            Ok(UsageEvent::MessageStop) => self.charge.complete(),
+            Ok(UsageEvent::Error { error }) => {
+                self.charge.fail();
+                self.account.set_last_failure(self.charge.model(), error.failure());
+            }
+            Ok(UsageEvent::Ping) => {}
+            _ if is_text(data) => self.charge.add_text(data.len()),
+            _ if self.error_event => {}
+            // The event can be the beginning of a message whose counts cannot be read.
+            _ => self.charge.begin(),
+        }
     }
 }
 

@@ -50,8 +50,15 @@ struct Flow {
     /// The last bytes that the API sent. A copy of the credential can begin in these bytes and end
     /// in the next piece of the response.
     tail: Vec<u8>,
+    /// The total time for which the agent has kept the proxy from reading the response.
+    held_back: Duration,
     _resources: RequestResources,
 }
+
+/// The total time for which an agent may keep the proxy from reading a response. If it is longer, the
+/// API can have closed the connection for this reason. The agent could then choose when a response
+/// ends, and an early end does not lower its cost.
+const MAX_HELD_BACK: Duration = Duration::from_secs(5);
 
 /// A piece of the response, or `None` at the end of the response.
 type Piece = io::Result<Option<Bytes>>;
@@ -67,7 +74,15 @@ pub(crate) fn relay(
     resources: RequestResources,
 ) -> Body {
     let (meter, gate) = (Meter::new(charge, Arc::clone(&gate.account)), Arc::clone(gate));
-    let flow = Flow { response, meter, gate, idle, tail: Vec::new(), _resources: resources };
+    let flow = Flow {
+        response,
+        meter,
+        gate,
+        idle,
+        tail: Vec::new(),
+        held_back: Duration::ZERO,
+        _resources: resources,
+    };
     let (pieces, arriving) = mpsc::channel(1);
     let mut task = JoinSet::new();
     task.spawn(flow.run(pieces));
@@ -106,13 +121,19 @@ impl Flow {
 
     /// Sends `piece` to the body. Returns `false` if the body does not accept the piece before the
     /// run ends or the idle limit is reached, or if the body was dropped.
-    async fn send_piece(&self, pieces: &mpsc::Sender<Piece>, piece: Piece) -> bool {
-        tokio::select! {
+    async fn send_piece(&mut self, pieces: &mpsc::Sender<Piece>, piece: Piece) -> bool {
+        let before = self.idle.clock.now();
+        let accepted = tokio::select! {
             biased;
             sent = pieces.send(piece) => sent.is_ok(),
             () = self.gate.account.closed.cancelled() => false,
             () = self.idle.clock.sleep(self.idle.limit) => false,
-        }
+        };
+        // The clock can have been set back.
+        let waited = self.idle.clock.now().duration_since(before);
+        let waited = Duration::try_from(waited).unwrap_or_default();
+        self.held_back = self.held_back.saturating_add(waited);
+        accepted
     }
 
     async fn next(&mut self) -> Result<Option<Bytes>, StreamEnd> {
@@ -121,12 +142,22 @@ impl Flow {
             biased;
             () = account.closed.cancelled() => return Err(StreamEnd::RunEnded),
             () = account.exhausted.cancelled() => return Err(StreamEnd::Spent),
-            chunk = self.response.chunk() => chunk.map_err(|_| StreamEnd::Broken)?,
+            chunk = self.response.chunk() => chunk,
             () = self.idle.clock.sleep(self.idle.limit) => return Err(StreamEnd::Silent),
         };
-        let Some(bytes) = chunk else {
-            self.meter.end();
-            return Ok(None);
+        let by_api = self.held_back <= MAX_HELD_BACK;
+        let bytes = match chunk {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => {
+                self.meter.end(by_api);
+                return Ok(None);
+            }
+            Err(_) => {
+                if by_api {
+                    self.meter.broken();
+                }
+                return Err(StreamEnd::Broken);
+            }
         };
         account.alive.send_replace(());
         self.meter.read(&bytes);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
 use bytes::Bytes;
@@ -13,16 +13,19 @@ use serde::Deserialize;
 
 use crate::model::http_server::{ConnectionGuard, ConnectionHandle};
 use crate::model::proxy::admission::{Denial, Waiting, reserve};
+use crate::model::proxy::betas;
 use crate::model::proxy::budget::CallFailure;
 use crate::model::proxy::charge::{Call, Charge};
+use crate::model::proxy::metering::StreamError;
 use crate::model::proxy::refusal::{Refused, deny, record_failure, refusal, refuse, too_many};
 use crate::model::proxy::relay::{IdleLimit, RequestResources, relay};
 use crate::model::proxy::request_body::read_body;
 use crate::model::proxy::response_body::read_response;
-use crate::model::proxy::rules::{PermittedRequest, Rule};
+use crate::model::proxy::rule::Rule;
+use crate::model::proxy::rules::PermittedRequest;
 use crate::model::proxy::state::{Gate, MAX_BODY, Shared};
 use crate::model::proxy::token_count::count_tokens;
-use crate::model::proxy::upstream::{betas, meaning, returned};
+use crate::model::proxy::upstream::{BETA_HEADER, meaning, named_betas, returned};
 use crate::model::proxy::usage::Usage;
 
 /// Maximum length of an error response that is forwarded, in bytes.
@@ -95,7 +98,7 @@ async fn through(
         let line = "too many model requests of this run are in progress: retry in 1 s";
         return Err(too_many(line));
     };
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let path_and_query = parts.uri.path_and_query().map_or("/", |all| all.as_str());
     let (path, query) = (parts.uri.path(), parts.uri.query());
     let asks = match (&parts.method, path) {
@@ -118,7 +121,7 @@ async fn through(
     let (body, _room) = read_body(shared, gate, &parts.headers, body).await?;
     let (mut charge, mut model) = (None, String::new());
     if let Some(asks) = asks {
-        let asked = check_body(shared, gate, &body, betas(&parts.headers)).await?;
+        let asked = check_body(shared, gate, &body, &mut parts.headers).await?;
         model.clone_from(&asked.model);
         if asks == RequestKind::Message {
             let call = Call {
@@ -171,13 +174,28 @@ async fn through(
     return_response(shared, gate, &model, response, charge, resources).await
 }
 
-/// Checks the body of a request. Returns the properties of a permitted request.
+/// Replaces the beta features `named` in `headers` by those that are forwarded to the API.
+fn forward_betas(shared: &Shared, named: &str, headers: &mut HeaderMap) {
+    if !shared.rules.hold(Rule::UnknownFields) {
+        return;
+    }
+    headers.remove(BETA_HEADER);
+    let forwarded = betas::forwarded(named).and_then(|names| HeaderValue::try_from(names).ok());
+    if let Some(value) = forwarded {
+        headers.insert(BETA_HEADER, value);
+    }
+}
+
+/// Checks the body and the beta features of a request. Returns the properties of a permitted
+/// request, and removes the features that are not forwarded from `headers`.
 async fn check_body(
     shared: &Arc<Shared>,
     gate: &Gate,
     body: &Bytes,
-    betas: String,
+    headers: &mut HeaderMap,
 ) -> Result<PermittedRequest, Refused> {
+    let betas = named_betas(headers);
+    forward_betas(shared, &betas, headers);
     let checked = if body.len() <= MAX_CHECKED_AT_ONCE {
         Ok(shared.rules.read(body, &betas))
     } else {
@@ -229,11 +247,19 @@ async fn return_response(
                     line.to_owned(),
                 )
             })?;
-            if let Some(mut charge) = charge
-                && let Ok(Message { usage }) = serde_json::from_slice(&body)
-            {
-                charge.whole(usage);
-                charge.may_continue();
+            if let Some(mut charge) = charge {
+                match serde_json::from_slice(&body) {
+                    Ok(Message::Usage { usage }) => {
+                        charge.whole(usage);
+                        charge.may_continue();
+                    }
+                    // spec: X3d
+                    Ok(Message::Error { error, .. }) => {
+                        charge.waive();
+                        gate.account.set_last_failure(model, error.failure());
+                    }
+                    Err(_) => {}
+                }
             }
             if gate.credential.is_in(&body) {
                 let line =
@@ -256,8 +282,24 @@ async fn return_response(
 
 /// A response that is not streamed.
 #[derive(Deserialize)]
-struct Message {
-    usage: Usage,
+#[serde(untagged)]
+enum Message {
+    Usage {
+        usage: Usage,
+    },
+    /// An error, although the status is that of a success.
+    Error {
+        #[serde(rename = "type")]
+        _kind: ErrorName,
+        error: StreamError,
+    },
+}
+
+/// The type of a response that reports an error.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ErrorName {
+    Error,
 }
 
 /// Records an error response of the API as a failure, and returns the response for the agent. The

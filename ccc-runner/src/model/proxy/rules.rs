@@ -4,63 +4,11 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use serde::Deserialize;
-
 use crate::model::pattern::ModelPattern;
+use crate::model::proxy::betas;
 use crate::model::proxy::bound::TokenBound;
 use crate::model::proxy::request::{Content, MessageRequest};
-
-/// A rule for requests to the model's API. The proxy refuses a request that breaks an enabled rule
-/// (spec: X3b, X3c).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Rule {
-    /// Permits only the routes that an agent needs: `HEAD` and `GET /`, `POST /v1/messages` and
-    /// `POST /v1/messages/count_tokens`. Other routes give access to files, batches and the
-    /// account's administration. Without this rule, requests to other routes are neither checked
-    /// nor charged to the run.
-    Paths,
-    /// Permits only the models on the list of [`Rules::with_models`].
-    Models,
-    /// Forbids tools that the API's servers execute, because such tools fetch from the web and
-    /// execute code.
-    ServerTools,
-    /// Forbids MCP servers, because the API's servers would connect to them.
-    McpServers,
-    /// Forbids images and documents whose data is not in the request itself: URLs, which the API's
-    /// servers would fetch, and files that were uploaded earlier.
-    RemoteSources,
-    /// Forbids fields and kinds of content that this version of the proxy does not know, because
-    /// their effects are unknown.
-    UnknownFields,
-}
-
-impl Rule {
-    /// All rules.
-    pub const ALL: [Self; 6] = [
-        Self::Paths,
-        Self::Models,
-        Self::ServerTools,
-        Self::McpServers,
-        Self::RemoteSources,
-        Self::UnknownFields,
-    ];
-}
-
-impl fmt::Display for Rule {
-    /// Writes the name of the rule as in the settings, such as `server_tools`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Paths => "paths",
-            Self::Models => "models",
-            Self::ServerTools => "server_tools",
-            Self::McpServers => "mcp_servers",
-            Self::RemoteSources => "remote_sources",
-            Self::UnknownFields => "unknown_fields",
-        })
-    }
-}
+use crate::model::proxy::rule::Rule;
 
 /// Maximum number of the characters `{` and `[` in a body that is parsed. The limit bounds memory:
 /// each of these characters can become a parsed value of about a hundred bytes.
@@ -168,10 +116,8 @@ impl Rules {
                 )?;
             }
         }
-        for beta in betas.split(',') {
-            if let Some((_, rule)) = BETAS.iter().find(|(start, _)| beta.contains(start)) {
-                refuse(*rule, format!("the request enables the beta feature {}", name(beta)))?;
-            }
+        if let Some((beta, rule)) = betas::forbidden(betas, |rule| self.hold(rule)) {
+            refuse(rule, format!("the request enables the beta feature {}", name(beta)))?;
         }
         if let Some(field) = &request.unknown {
             refuse(
@@ -245,20 +191,6 @@ const BLOCKS: &[&str] = &[
 /// The types that the source of an image or document may have. With each of these types, the data
 /// is in the request itself.
 const SOURCES: &[&str] = &["base64", "text", "content"];
-/// Pairs of a text and a rule. The rule forbids every beta feature whose name contains the text.
-const BETAS: &[(&str, Rule)] = &[
-    ("mcp-client-", Rule::McpServers),
-    ("mcp-servers-", Rule::McpServers),
-    ("mcp-tunnels-", Rule::McpServers),
-    ("code-execution-", Rule::ServerTools),
-    ("skills-", Rule::ServerTools),
-    ("web-fetch-", Rule::ServerTools),
-    ("files-api-", Rule::RemoteSources),
-    // The sums of `usage` do not include the output of a compaction, so its cost would not be
-    // counted.
-    ("compact-", Rule::UnknownFields),
-];
-
 /// The properties of a permitted request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PermittedRequest {

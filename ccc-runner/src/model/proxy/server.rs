@@ -58,8 +58,12 @@ const MAX_CONCURRENT_REQUESTS: usize = 32;
 ///   progress, in the order of arrival. If none is in progress, the request is refused. The
 ///   response then states the limit, the amount needed, and the amount spent.
 /// - The counts in the API's response replace the reservation: the counts of the input at the start
-///   of a stream, and the rest at the end. A request that the API refuses is free. If a response
-///   ends before the API has counted all of it, the rest of its reservation stays reserved.
+///   of a stream, and the rest at the end. A request that the API refuses is free, also if the
+///   response is a stream that begins with an error.
+/// - If the API ends a response early, the counted input remains reserved, and one token for each
+///   byte of the output that has arrived.
+/// - If the agent ends a response early, for example by disconnecting, or if the API does not count
+///   a whole response, the rest of the reservation stays reserved.
 ///
 /// At the end of a run, a part of the limit that is smaller than the reservation of one request can
 /// therefore remain unused.

@@ -10,6 +10,8 @@ use crate::model::proxy::credential::ModelCredential;
 
 /// The address of Anthropic's API.
 pub(crate) const ANTHROPIC: &str = "https://api.anthropic.com";
+/// The header that names the beta features of a request.
+pub(crate) const BETA_HEADER: &str = "anthropic-beta";
 /// The beta feature that a request with an OAuth token must name in the header `anthropic-beta`.
 const OAUTH_BETA: &str = "oauth-2025-04-20";
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
@@ -19,7 +21,7 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 fn is_forwarded(name: &HeaderName) -> bool {
     const NAMES: &[&str] = &[
         "accept",
-        "anthropic-beta",
+        BETA_HEADER,
         "anthropic-dangerous-direct-browser-access",
         "anthropic-version",
         "user-agent",
@@ -120,9 +122,9 @@ impl Upstream {
         let (name, value) = credential.header().map_err(unsent)?;
         sent.insert(name, value);
         if matches!(credential, ModelCredential::OAuthToken(_))
-            && !betas(&sent).contains(OAUTH_BETA)
+            && !named_betas(&sent).contains(OAUTH_BETA)
         {
-            sent.append("anthropic-beta", HeaderValue::from_static(OAUTH_BETA));
+            sent.append(BETA_HEADER, HeaderValue::from_static(OAUTH_BETA));
         }
         let url = format!("{}{path_and_query}", self.base);
         let request = self.client.request(method, url).headers(sent).body(body);
@@ -150,8 +152,8 @@ pub(crate) struct SendFailure {
 
 /// Returns every beta feature that `headers` name, in lower case and separated by commas. A header
 /// value that is not valid UTF-8 is also included, because the API could read the valid parts.
-pub(crate) fn betas(headers: &HeaderMap) -> String {
-    let all = headers.get_all("anthropic-beta").iter();
+pub(crate) fn named_betas(headers: &HeaderMap) -> String {
+    let all = headers.get_all(BETA_HEADER).iter();
     let all = all.map(|value| String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase());
     all.collect::<Vec<_>>().join(",")
 }

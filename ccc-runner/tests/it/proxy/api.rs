@@ -47,6 +47,11 @@ impl Reply {
         Self::bytes(format!("{STREAM_HEAD}{body}"))
     }
 
+    /// Returns the same answer for another request.
+    pub(super) fn again(&self) -> Self {
+        Self::bytes(self.bytes.clone())
+    }
+
     /// Lets the test continue the answer. Returns the sender for its further bytes.
     pub(super) fn then(mut self) -> (Self, mpsc::UnboundedSender<Vec<u8>>) {
         let (sender, receiver) = mpsc::unbounded_channel();

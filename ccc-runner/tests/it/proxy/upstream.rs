@@ -293,6 +293,13 @@ async fn each_kind_of_credential_is_sent_in_its_header() {
             (None, Some("effort-2025-11-24,oauth-2025-04-20")),
         ),
         (ModelCredential::OAuthToken(secret()), Some(oauth), (None, Some(oauth))),
+        // Features that change the price, or that the proxy does not know.
+        (ModelCredential::ApiKey(secret()), Some("context-1m-2025-08-07"), (Some("key"), None)),
+        (
+            ModelCredential::OAuthToken(secret()),
+            Some("Fast-Mode-2026-02-01,effort-2025-11-24\r\nAnthropic-Beta: context-1m-2025-08-07"),
+            (None, Some("effort-2025-11-24,oauth-2025-04-20")),
+        ),
     ] {
         let proxy = start(&format!("{}/gate/way/", api.url), |builder| builder).await;
         let access = proxy.open(credential.clone(), None).unwrap();

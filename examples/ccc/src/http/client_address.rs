@@ -48,8 +48,9 @@ fn last_untrusted(
     name: &HeaderName,
     address: fn(&str) -> Option<IpAddr>,
 ) -> Option<IpAddr> {
-    let lines: Vec<&str> =
-        headers.get_all(name).iter().map(|line| line.to_str().unwrap_or("?")).collect();
+    // An entry that is not ASCII does not hide the entries after it, which a proxy has appended.
+    let lines = headers.get_all(name).iter().map(|line| String::from_utf8_lossy(line.as_bytes()));
+    let lines: Vec<_> = lines.collect();
     if lines.is_empty() {
         return None;
     }
@@ -83,13 +84,15 @@ fn forwarded_address(element: &str) -> Option<IpAddr> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
+    use axum::http::HeaderValue;
+
     use super::*;
 
     fn check(connection: &str, headers: &[(&'static str, &str)], expected: &str) {
         let proxies = ["10.0.0.0/8", "2001:db8:ffff::/48"].map(|text| text.parse().unwrap());
         let mut map = HeaderMap::new();
         for (name, value) in headers {
-            map.append(*name, value.parse().unwrap());
+            map.append(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
         }
         let client = client_address(&proxies, connection.parse().unwrap(), &map);
         assert_eq!(client, expected.parse::<IpAddr>().unwrap(), "{connection} {headers:?}");
@@ -134,6 +137,36 @@ mod tests {
         ] {
             check("10.0.0.1", &headers, expected);
         }
+        // Zones, ports and brackets, which a client has chosen, before the address that its proxy saw.
+        for forged in [
+            "10.0.0.9",
+            "\u{ff}",
+            "fe80::1%eth0",
+            "[2001:db8::9%25eth0]:1",
+            "[2001:db8::9",
+            "2001:db8::9]:80",
+            "010.0.0.1",
+            "0x7f.1",
+            "192.0.2.1:99999",
+            "192.0.2.1:",
+            "for=192.0.2.1",
+            "\"192.0.2.1\"",
+            "",
+            ",,,",
+            "unknown, _hidden",
+        ] {
+            let one = format!("{forged}, 198.51.100.7");
+            check("10.0.0.1", &[(XFF, &one)], "198.51.100.7");
+            check("10.0.0.1", &[(XFF, forged), (XFF, "198.51.100.7")], "198.51.100.7");
+            // The last address that a proxy vouches for, if the client's own proxy appends nothing.
+            let two = format!("{forged}, 10.0.0.3");
+            let ours = if forged == "10.0.0.9" { "10.0.0.9" } else { "10.0.0.3" };
+            check("10.0.0.1", &[(XFF, &two)], ours);
+        }
+        let many = "192.0.2.1,".repeat(1_000) + "198.51.100.7";
+        check("10.0.0.1", &[(XFF, &many)], "198.51.100.7");
+        let proxies = "198.51.100.7".to_owned() + &",10.0.0.2".repeat(1_000);
+        check("10.0.0.1", &[(XFF, &proxies)], "198.51.100.7");
         check("2001:db8:ffff::1", &[(XFF, "198.51.100.7")], "198.51.100.7");
     }
 }

@@ -1,5 +1,6 @@
 //! The places of the server: which connections are open, and which of them is closed for a new one.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,7 +16,7 @@ use crate::http::connection_limits::Limits;
 const IPV6_PREFIX: u8 = 64;
 
 /// A client, as the limit per client counts it: an IPv4 address, or an IPv6 network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Peer(IpAddr);
 
 impl Peer {
@@ -39,8 +40,8 @@ pub(super) enum Class {
     Other,
 }
 
-/// The progress of the present request of a connection. The order is that in which connections are
-/// closed if the places are used up.
+/// The progress of the present request of a connection. The order is that in which the connections of
+/// a client are closed if the places are used up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Stage {
     /// The head of the request has not arrived in full.
@@ -96,14 +97,24 @@ impl Table {
         self.open.values().filter(|connection| counts(connection)).count()
     }
 
-    /// Closes the slowest of the connections that `may_close` selects. The slowest one is in the earliest
-    /// stage, and has been in this stage for the longest time. Returns `false` if there is none.
-    fn evict_slowest(&mut self, may_close: impl Fn(&Connection) -> bool) -> bool {
-        let candidates = self.open.values_mut().filter(|one| !one.evicted && may_close(one));
-        let slowest = candidates.min_by_key(|one| (one.stage, one.since));
-        let Some(slowest) = slowest else { return false };
-        slowest.evicted = true;
-        slowest.closes.cancel();
+    /// Closes one of the connections that `may_close` selects. Clients with many such connections give
+    /// way first, so that a client which floods the server displaces its own connections and not the
+    /// single connection of another client. Of a client's connections, the slowest one is closed. It is
+    /// in the earliest stage, and has been in this stage for the longest time. Returns `false` if no
+    /// connection is selected.
+    fn evict(&mut self, may_close: impl Fn(&Connection) -> bool) -> bool {
+        let may_close = |one: &Connection| !one.evicted && may_close(one);
+        let mut counts = BTreeMap::<Peer, usize>::new();
+        for peer in self.open.values().filter(|one| may_close(one)).filter_map(|one| one.peer) {
+            *counts.entry(peer).or_default() += 1;
+        }
+        // The connections of a trusted proxy that has not named a client can be of many clients.
+        let of_client = |one: &Connection| one.peer.map_or(1, |peer| counts[&peer]);
+        let candidates = self.open.values_mut().filter(|one| may_close(one));
+        let first = candidates.min_by_key(|one| (Reverse(of_client(one)), one.stage, one.since));
+        let Some(first) = first else { return false };
+        first.evicted = true;
+        first.closes.cancel();
         true
     }
 }
@@ -119,7 +130,7 @@ impl Places {
     }
 
     /// Returns a place for a new connection of `peer`, which is `None` for a trusted proxy. If all
-    /// places are used up, closes the slowest connection first (spec: W12b). Waits only while every
+    /// places are used up, closes another connection first (spec: W12b). Waits only while every
     /// connection is a delivery that has arrived in full.
     pub(super) async fn admit(self: &Arc<Self>, peer: Option<Peer>) -> Place {
         loop {
@@ -137,13 +148,13 @@ impl Places {
             |one: &Connection| one.peer == peer && matches!(one.class, None | Some(Class::Other));
         if peer.is_some() && table.count(|one| !one.evicted && of_peer(one)) >= self.limits.per_peer
         {
-            evicted |= table.evict_slowest(|one| of_peer(one) && one.stage == Stage::Head);
+            evicted |= table.evict(|one| of_peer(one) && one.stage == Stage::Head);
         }
         let general = |one: &Connection| one.class != Some(Class::Admin);
         if table.count(general) >= self.limits.places {
             // An evicted connection has its place until it has closed.
             if table.count(|one| general(one) && !one.evicted) >= self.limits.places {
-                evicted |= table.evict_slowest(|one| match one.class {
+                evicted |= table.evict(|one| match one.class {
                     Some(Class::Admin) => false,
                     Some(Class::Delivery) => one.stage != Stage::Response,
                     Some(Class::Other) | None => true,
@@ -230,7 +241,7 @@ impl Place {
         }
         // A client that sends its body slowly must not make `/health` fail.
         let slow = |one: &Connection| others(one) && one.stage == Stage::Body && one.since != since;
-        let evicted = table.evict_slowest(slow);
+        let evicted = table.evict(slow);
         match evicted {
             true => self.places.log_eviction(true),
             false => self.places.log_refusal(),

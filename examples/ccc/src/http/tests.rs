@@ -106,6 +106,38 @@ async fn half_requests_of_one_client_do_not_delay_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn half_requests_of_many_clients_do_not_close_the_connections_of_others() {
+    // spec: W12b
+    let site = Fixture::start(Limits::default(), &[]).await;
+    for half in ["POST /webhook/github HTTP/1.1\r\nx-a: ", ""] {
+        // These connect first, and send their requests last.
+        let mut others = Vec::new();
+        for host in 101..=167 {
+            others.push(site.connect(host, "").await);
+        }
+        let mut flood = Vec::new();
+        for _ in 0..2 {
+            for host in 1..=20 {
+                for _ in 0..32 {
+                    flood.push(site.connect(host, half).await);
+                }
+            }
+            // All connections before this one were accepted.
+            assert_eq!(site.ask(200, PING).await, 200);
+        }
+        let mut answered = 0;
+        for (number, stream) in others.iter_mut().enumerate() {
+            let request = if number % 2 == 0 { PING } else { GET };
+            let _ = stream.write_all(request.as_bytes()).await;
+            answered += u32::from(status(stream).await == 200);
+        }
+        assert_eq!(answered, 67, "{half}");
+        drop(flood);
+    }
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_dribbles_is_closed_when_its_place_is_needed() {
     // spec: W12b
     let limits = Limits { places: 4, others: 3, admins: 1, per_peer: 2 };

@@ -120,3 +120,40 @@ pub async fn unchecked_runs_of_a_repository_are_limited(fixture: &Fixture) {
     let other = fixture.accept_unchecked("other", &request(10, 8, 502)).await;
     other.expect("`accept` must succeed for another repository");
 }
+
+/// Checks that a few actors cannot use all places of a repository for runs without a check. Each of
+/// `actors` requests runs until `accept` refuses. Afterwards `accept` must still succeed for another
+/// actor in the same repository, and the refusals must have been [`ErrorKind::Unavailable`] or
+/// [`ErrorKind::LimitExceeded`].
+pub async fn a_few_actors_do_not_use_all_unchecked_runs_of_a_repository(fixture: &Fixture) {
+    // spec: W11e
+    let (mut issue, mut used) = (0, Vec::new());
+    for actor in 1_000..1_025 {
+        let mut accepted = 0;
+        loop {
+            issue += 1;
+            let event = request(actor, 7, issue);
+            match fixture.accept_unchecked(&format!("flood-{issue}"), &event).await {
+                Ok(_) => accepted += 1,
+                Err(error) => {
+                    let kinds = [ErrorKind::Unavailable, ErrorKind::LimitExceeded];
+                    assert!(kinds.contains(&error.kind()), "`accept` failed with {error:?}");
+                    break;
+                }
+            }
+        }
+        used.push(accepted);
+    }
+    assert_eq!(used[0], MAX_PENDING_PER_ACTOR, "`accept` must accept the runs of a single actor");
+    assert!(
+        used.is_sorted_by(|a, b| a >= b),
+        "a later actor must not get a larger share: {used:?}"
+    );
+    let total: usize = used.iter().sum();
+    assert!(total < MAX_PENDING_PER_REPOSITORY, "25 actors must not use all places: {used:?}");
+    let other = fixture.accept_unchecked("other", &request(10, 7, 5_000)).await;
+    other.expect("`accept` must succeed for an actor without a run");
+    let other = fixture.accept_unchecked("elsewhere", &request(1_024, 8, 5_001)).await;
+    other.expect("`accept` must succeed in another repository");
+    fixture.accept("checked", &request(1_000, 7, 5_002)).await;
+}

@@ -81,7 +81,7 @@ fn the_slowest_of_all_connections_gives_way_if_the_places_are_used_up() {
         assert_eq!(all.connect(number, None), Some(vec![]), "a trusted proxy has no limit");
     }
     assert!(all.begin(0, Class::Other, peer(1)));
-    assert!(all.begin(1, Class::Delivery, peer(1)));
+    assert!(all.begin(1, Class::Delivery, peer(3)));
     assert!(all.begin(2, Class::Delivery, peer(1)));
     all.place(2).body_arrived();
     // First those without a head, the oldest first; then those without a body.
@@ -105,6 +105,70 @@ fn the_slowest_of_all_connections_gives_way_if_the_places_are_used_up() {
     assert_eq!(all.connect(16, None), None);
     all.place(15).end();
     assert_eq!(all.connect(16, None), Some(vec![15]));
+}
+
+/// One open connection: the number of its client, and how far its request has come.
+type Open = (u8, Option<Class>, bool);
+
+/// Fills all places with the connections `open`. Then opens further connections of the client 100, and
+/// checks which connections are closed for them. The new connections send nothing.
+fn check_evictions(open: [Open; 8], expected: &[u32]) {
+    let mut all = Fixture::new();
+    for (number, (client, class, arrived)) in (0..).zip(open) {
+        assert_eq!(all.connect(number, Some(peer(client))), Some(vec![]), "{open:?}");
+        if let Some(class) = class {
+            assert!(all.begin(number, class, peer(client)), "{open:?}");
+        }
+        if arrived {
+            all.place(number).body_arrived();
+        }
+    }
+    for (number, closed) in (8..).zip(expected) {
+        // Each is another client.
+        let client = peer(100 + number as u8);
+        assert_eq!(all.connect(number, Some(client)), Some(vec![*closed]), "{open:?}");
+    }
+}
+
+#[test]
+fn the_client_with_the_most_slow_connections_gives_way_first() {
+    // spec: W12b
+    let (head, none) = (None::<Class>, false);
+    let (delivery, other) = (Some(Class::Delivery), Some(Class::Other));
+    let single: [Open; 8] = std::array::from_fn(|client| (client as u8, head, none));
+    check_evictions(single, &[0, 1, 2, 3]);
+    // The client 1 floods. Its older connections are closed before its younger ones, and the oldest
+    // connection of all, of another client, stays until no client has more than one.
+    let (one, two) = ((1, head, none), (2, head, none));
+    let half = [(9, head, none), one, one, one, two, two, (3, head, none), (4, head, none)];
+    check_evictions(half, &[1, 2, 4, 0, 3, 5]);
+    // A head that has arrived does not help a client that floods with incomplete bodies.
+    let body = (1, delivery, false);
+    let bodies = [(9, head, none), body, body, body, body, body, body, (2, head, none)];
+    check_evictions(bodies, &[1, 2, 3, 4, 5, 0, 7]);
+    // Deliveries that have arrived in full do not count, and are not closed.
+    let arrived = (1, delivery, true);
+    let github = [arrived, arrived, arrived, arrived, one, two, two, (3, delivery, false)];
+    check_evictions(github, &[5, 4, 6]);
+    // A client that does not read responses.
+    let reader = (1, other, true);
+    let readers = [(9, head, none), reader, reader, reader, two, two, (3, head, none), arrived];
+    check_evictions(readers, &[1, 4, 2, 0, 5, 6]);
+}
+
+#[test]
+fn a_request_takes_the_place_of_the_client_with_the_most_slow_bodies() {
+    // spec: W12b
+    let mut all = Fixture::new();
+    for number in 0..6 {
+        all.connect(number, None).unwrap();
+    }
+    for (number, client) in (0..5).zip([1, 2, 3, 3, 4]) {
+        assert!(all.begin(number, Class::Other, peer(client)));
+    }
+    assert!(all.begin(5, Class::Other, peer(100)));
+    let closed = |number| all.place(number).closes.is_cancelled();
+    assert!(closed(2) && [0, 1, 3, 4, 5].into_iter().all(|number| !closed(number)));
 }
 
 #[test]
