@@ -148,7 +148,8 @@ mod tests {
             // Four files use the budget of the change.
             for left in [96, 64, 32, 0] {
                 let mut meter = Meter::new(0, budget, &never);
-                meter.inflated(meter.inflatable(kind), kind);
+                let all = meter.inflatable(kind);
+                meter.inflated(all, kind);
                 assert_eq!(meter.inflatable(kind), 0);
                 budget = meter.into_budget();
                 assert_eq!(*budget.of(kind), left << 20);
