@@ -4,7 +4,7 @@
 mod markdown;
 
 #[cfg(feature = "git")]
-pub use markdown::displayed_markdown;
+pub use markdown::{displayed_markdown, mentionable_text};
 
 /// Maximum size, in bytes, of an issue's description and of each comment in a prompt (spec: X12c).
 pub const MAX_TEXT: usize = 64 * 1024;
