@@ -5,7 +5,7 @@ mod ci_commands;
 mod markdown;
 
 #[cfg(feature = "git")]
-pub use markdown::displayed_markdown;
+pub use markdown::{displayed_markdown, mentionable_text};
 
 pub(crate) use ci_commands::deactivate_ci_commands;
 

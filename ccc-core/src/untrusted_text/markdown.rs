@@ -7,9 +7,13 @@ mod elements;
 mod html;
 mod labels;
 mod mark;
+mod mentions;
+mod names;
 #[cfg(test)]
 mod tests;
 mod url;
+
+pub use mentions::mentionable_text;
 
 use super::{is_invisible, truncate};
 
@@ -31,13 +35,16 @@ const MAX_PASSES: usize = 4;
 ///
 /// The following text is not displayed:
 ///
-/// - HTML comments, processing instructions, CDATA sections, declarations, the names of unknown
-///   elements, and attributes, except for addresses and sizes
+/// - HTML comments, processing instructions, CDATA sections, declarations, and attributes, except
+///   for addresses and sizes
+/// - tags of unknown elements, except for a few short ones without attributes, such as the `<T>` of
+///   `Vec<T>` and `<your-name>`, which are usually code or placeholders
 /// - the contents of elements such as `script`, `style` and `template`
 /// - definitions of link labels and of footnotes that nothing refers to, and labels
 /// - the titles of links and images, and the texts of images
 /// - targets of links with a scheme such as `data:` or `javascript:`, or with white space
-/// - the words after the language of a code block, and table cells beyond the last column
+/// - the words after the language of a code block, such as `rust,no_run`, and table cells beyond the
+///   last column
 ///
 /// Nothing in code is removed. Of a text that is too large or nested too deeply, only a mark
 /// remains. The number of steps is linear in the size of `text`.

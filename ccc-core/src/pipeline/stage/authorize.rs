@@ -5,7 +5,7 @@ use crate::event::{IssueEvent, Trigger};
 use crate::pipeline::halt::Halt;
 use crate::pipeline::run_context::RunContext;
 use crate::run::SkipReason;
-use crate::untrusted_text::displayed_markdown;
+use crate::untrusted_text::mentionable_text;
 use crate::vcs::{Grant, Permission, Repository};
 use crate::{Error, ErrorKind, Result, Stage};
 
@@ -17,7 +17,7 @@ pub(in crate::pipeline) async fn authorize(run: &RunContext) -> Result<Repositor
     let (host, policy, event) = (&run.parts.host, &run.parts.policy, &run.event);
     let us = host.bot_identity().await?;
     policy.check_event(event, &us).map_err(Halt::skipped)?;
-    policy.check_event(&as_displayed(event).await?, &us).map_err(Halt::skipped)?;
+    policy.check_event(&for_mentions(event).await?, &us).map_err(Halt::skipped)?;
     run.access(Grant::Read, READ_TTL).await?;
     let permission = host.permission(run.repo(), &event.actor).await?;
     if !run.parts.permits(event, permission) {
@@ -39,13 +39,13 @@ pub(in crate::pipeline) async fn authorize(run: &RunContext) -> Result<Repositor
     Ok(repository)
 }
 
-/// Returns `event` with the text of its comment as the VCS host displays it. A mention that no
-/// reader of the comment sees requests no run (spec: X20d).
-async fn as_displayed(event: &IssueEvent) -> Result<IssueEvent> {
+/// Returns `event` with the text of its comment in which the VCS host looks for mentions. A mention
+/// that notifies no account requests no run (spec: X20d).
+async fn for_mentions(event: &IssueEvent) -> Result<IssueEvent> {
     let mut event = event.clone();
     if let Trigger::Commented { body, .. } = &mut event.trigger {
         let source = std::mem::take(body);
-        let reading = tokio::task::spawn_blocking(move || displayed_markdown(&source, usize::MAX));
+        let reading = tokio::task::spawn_blocking(move || mentionable_text(&source));
         *body = reading.await.map_err(|e| {
             let line = "the task that reads the comment ended without a result";
             Error::new(ErrorKind::Unexpected, line).with_source(e)

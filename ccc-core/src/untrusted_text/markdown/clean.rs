@@ -9,6 +9,7 @@ use super::elements::is_text_only;
 use super::html::{Part, hidden_parts};
 use super::labels::{FreshNumbers, is_number, label_end};
 use super::mark::{COMMENT, TEXT};
+use super::names::PlainNames;
 use super::url::{is_ordinary, target};
 
 /// Returns `text` after the hidden parts of `document`, which was read from `text`, were replaced.
@@ -34,6 +35,7 @@ pub(super) fn clean(text: &str, document: &Document) -> String {
 /// Replaces comments and other hidden markup, attributes, and the contents of hidden elements.
 fn html(text: &str, pieces: &[Html], edits: &mut Edits) {
     let mut elements = Vec::new();
+    let mut names = PlainNames::default();
     for piece in pieces {
         for (range, part) in hidden_parts(&piece.text) {
             let source = piece.source(range);
@@ -43,6 +45,11 @@ fn html(text: &str, pieces: &[Html], edits: &mut Edits) {
                 Part::Unended => edits.hide(text, source.start..text.len()),
                 Part::Element { name, end } => elements.push((name, end, source)),
                 Part::Tag { with } => edits.replace(source, with),
+                Part::Plain { name, with, end } => {
+                    if !names.keeps(text, &name, source.clone(), end) {
+                        edits.replace(source, with);
+                    }
+                }
             }
         }
     }
@@ -211,8 +218,11 @@ fn info_string(text: &str, fence: &Range<usize>, edits: &mut Edits) {
     let info = line.trim_start_matches(['`', '~', ' ', '\t']).trim_end();
     let start = fence.start + line.trim_end().len() - info.len();
     let (language, rest) = info.split_once(char::is_whitespace).unwrap_or((info, ""));
-    let plain = |c: char| c.is_ascii_alphanumeric() || "+-#._".contains(c);
-    let is_language = language.len() <= 32 && language.chars().all(plain);
+    // Several words such as `rust,no_run` are common, but a sentence has more or longer ones.
+    let plain = |c: char| c.is_ascii_alphanumeric() || "+-#._=".contains(c);
+    let words: Vec<&str> = language.split(',').collect();
+    let is_word = |word: &&str| word.len() <= 32 && word.chars().all(plain);
+    let is_language = language.len() <= 48 && words.len() <= 4 && words.iter().all(is_word);
     if info == TEXT || is_language && (rest.is_empty() || rest == TEXT) {
         return;
     }

@@ -106,13 +106,15 @@ struct Open {
     html: bool,
 }
 
+/// The extensions of Markdown that VCS hosts have.
+pub(super) const OPTIONS: Options = Options::ENABLE_TABLES
+    .union(Options::ENABLE_FOOTNOTES)
+    .union(Options::ENABLE_STRIKETHROUGH)
+    .union(Options::ENABLE_TASKLISTS);
+
 /// Reads `text` as Markdown with the extensions of VCS hosts.
 pub(super) fn read(text: &str) -> Document {
-    let options = Options::ENABLE_TABLES
-        | Options::ENABLE_FOOTNOTES
-        | Options::ENABLE_STRIKETHROUGH
-        | Options::ENABLE_TASKLISTS;
-    let mut events = Parser::new_ext(text, options).into_offset_iter();
+    let mut events = Parser::new_ext(text, OPTIONS).into_offset_iter();
     let mut reader =
         Reader { text, document: Document::default(), open: Vec::new(), images: 0, covered: 0 };
     while let Some((event, range)) = events.next() {

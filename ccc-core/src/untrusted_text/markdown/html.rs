@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::elements::{is_known, removes_contents};
 use super::mark::{ATTRIBUTE, COMMENT};
+use super::names::is_plain;
 use super::url::is_ordinary;
 
 /// A part of raw HTML that differs from what a page shows, or a tag.
@@ -20,6 +21,9 @@ pub(super) enum Part {
     Element { name: String, end: bool },
     /// A tag, with the text that replaces the tag.
     Tag { with: String },
+    /// A tag of an unknown element that is [plain](super::names::is_plain): its name, the text that
+    /// replaces the tag unless it stays, and whether it is an end tag.
+    Plain { name: String, with: String, end: bool },
 }
 
 /// Returns the hidden parts of the raw HTML `html`, with their byte ranges, in order. A tag of an
@@ -57,7 +61,12 @@ pub(super) fn hidden_parts(html: &str) -> Vec<(Range<usize>, Part)> {
                 parts.push((range.clone(), Part::Element { name: tag.name.clone(), end: tag.end }));
             }
             if let Some(with) = tag.cleaned() {
-                parts.push((range.clone(), Part::Tag { with }));
+                let source = &rest[..tag.length];
+                let part = match is_plain(source, &tag.name) && !is_known(&tag.name) {
+                    true => Part::Plain { name: tag.name, with, end: tag.end },
+                    false => Part::Tag { with },
+                };
+                parts.push((range.clone(), part));
             }
             at = range.end;
             continue;

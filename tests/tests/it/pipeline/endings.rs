@@ -144,6 +144,11 @@ async fn events_of_unauthorized_actors_start_no_agent() {
         (1, ActorKind::User, None, commented("<!-- @claude -->"), SkipReason::NotForUs),
         (1, ActorKind::User, None, commented("x\n\n[@claude]: /a"), SkipReason::NotForUs),
         (1, ActorKind::User, None, commented("[x](/a 'hi @claude')"), SkipReason::NotForUs),
+        // These mentions notify no account.
+        (1, ActorKind::User, None, commented("[x](@claude)"), SkipReason::NotForUs),
+        (1, ActorKind::User, None, commented("![hi @claude](/a)"), SkipReason::NotForUs),
+        (1, ActorKind::User, None, commented("run `x @claude y`"), SkipReason::NotForUs),
+        (1, ActorKind::User, None, commented("https://a.example/?q=@claude"), SkipReason::NotForUs),
     ] {
         let mut fixture = Fixture::new().await;
         fixture.host.add_actor(2, "reader", Permission::Triage);
