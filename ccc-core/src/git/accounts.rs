@@ -188,7 +188,7 @@ mod tests {
             (Some("1000 1000 1\n"), "65534\n", 1000, true, false),
             // Systemd's `PrivateUsers=yes`.
             (Some("0 0 1\n1000 1000 1\n"), "65534\n", 1000, true, false),
-            // The number can also be that of the user `nobody` of the container.
+            // A user inside the namespace can also have the number.
             (Some(PODMAN), "65534\n", 0, false, false),
             (Some("0 100000 65536\n"), "65534\n", 0, false, false),
             (Some("0 100000 65534\n"), "65534\n", 0, true, false),

@@ -91,7 +91,7 @@ fn may_write_by_acl(path: &Path, writer: Subject) -> Error {
         Subject::OwningGroup | Subject::Others => format!("setfacl -m g::rx,o::rx {shown}"),
     };
     let why = format!(
-        "has an access control list by which {writer} may write it, who can replace the data directory in it: remove this \
+        "has an access control list by which {writer} may write it and replace the data directory in it: remove this \
          permission with `{command}`, or choose a data directory elsewhere"
     );
     refused(path, &why)

@@ -101,7 +101,7 @@ async fn new_files_of_the_data_directory_get_no_acl() {
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
     assert_eq!((mode(&host), mode(&host.join("mirrors"))), (0o700, 0o700));
     drop(reopen(&host).await);
-    // Somebody else's files can be in a directory that is not empty.
+    // A directory that is not empty can contain files of other users.
     for directory in ["", "mirrors"] {
         let path = host.join(directory);
         fs::create_dir_all(host.join("mirrors/example.com")).unwrap();

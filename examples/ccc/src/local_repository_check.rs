@@ -75,7 +75,7 @@ async fn current_branch(root: &Path, safe: &[OsString]) -> Result<String> {
     let words = String::from_utf8_lossy(&output.stderr);
     if words.contains("dubious ownership") {
         let line = format!(
-            "the git repository {shown} belongs to another user, who can have changed its configuration: if you trust it, run \
+            "the git repository {shown} belongs to another user, and its configuration can name programs: if you trust it, run \
              `git config --global --add safe.directory {}`",
             quoted(root)
         );
