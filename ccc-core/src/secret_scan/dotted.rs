@@ -44,15 +44,16 @@ pub(super) fn jwt(bytes: &[u8], at: usize) -> Option<Jwt> {
     while parts.len() < 4 && bytes.get(end) == Some(&b'.') {
         let part = run(bytes, end + 1, MAX_PART);
         end += 1 + part.len();
-        parts.push(part);
+        parts.push((part, end));
     }
-    let (payload, last) = (parts.first()?, parts.last()?);
-    let claims = decode(payload);
+    let claims = decode(parts.first()?.0);
+    // An encrypted token has five parts. Text such as `.txt` can follow the three parts of a signed
+    // one.
+    let fifth = parts.get(3).filter(|(part, _)| part.len() >= MIN_SIGNATURE);
+    let (last, end) = *fifth.or(parts.get(1))?;
     let example = EXAMPLES.iter().any(|known| memchr::memmem::find(&claims, known).is_some());
-    let signed = parts.len() >= 2
-        && last.len() >= MIN_SIGNATURE
-        && !is_placeholder(last, MIN_SIGNATURE, 3.0);
-    let compared = end - last.len() + MIN_SIGNATURE;
+    let signed = last.len() >= MIN_SIGNATURE && !is_placeholder(last, MIN_SIGNATURE, 3.0);
+    let compared = end.saturating_sub(last.len()) + MIN_SIGNATURE;
     (signed && !example && is_mixed(last)).then_some(Jwt { end, compared })
 }
 

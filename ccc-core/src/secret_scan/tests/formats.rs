@@ -111,6 +111,11 @@ fn special_cases(random: &mut Random) -> Vec<(String, &'static str)> {
         format!("Bearer {header}.{payload}.{}", random.text(Class::Token, 43)),
         "JSON Web Token",
     ));
+    // The name of a file.
+    cases.push((
+        format!("{header}.{payload}.{}.txt", random.text(Class::Token, 43)),
+        "JSON Web Token",
+    ));
     cases.push((
         format!("bot{}:AA{}", random.text(Class::Digit, 9), random.text(Class::Token, 33)),
         "Telegram token",

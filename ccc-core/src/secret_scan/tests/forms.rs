@@ -5,11 +5,15 @@ use super::{Random, scanned};
 use crate::secret_scan::{find, redact};
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table of cases")]
 fn encoded_and_split_secrets_are_found() {
     // spec: X10b
     let token = Random(3).token();
     let (first, second) = token.split_at(17);
     let line = format!("export TOKEN={token}\n");
+    // A short text would be stored without compression.
+    let long = format!("{}{line}", "words that are repeated\n".repeat(40));
+    assert!(memchr::memmem::find(&gzip(long.as_bytes()), &token.as_bytes()[8..]).is_none());
     let encoded = base64(line.as_bytes());
     let wrapped: Vec<_> =
         encoded.as_bytes().chunks(20).map(|c| std::str::from_utf8(c).unwrap()).collect();
@@ -32,6 +36,7 @@ fn encoded_and_split_secrets_are_found() {
         ("base64 over lines", wrapped.join("\n  ").into()),
         ("base64 over literals", wrapped.join("\" +\n  \"").into()),
         ("base64 of base64", base64(encoded.as_bytes()).into()),
+        ("base64 of base64 of base64", base64(base64(encoded.as_bytes()).as_bytes()).into()),
         ("base64 of UTF-16", base64(&utf16(&line, false)).into()),
         ("reversed base64", encoded.bytes().rev().collect()),
         ("hex", hex(line.as_bytes()).into()),
@@ -112,28 +117,28 @@ fn encoded_and_split_secrets_are_found() {
         ("direction marks", format!("{first}\u{202a}\u{2069}{second}").into()),
         ("variation selectors", format!("{first}\u{fe0f}\u{e0101}{second}").into()),
         ("escaped zero-width space", format!("\"{first}\\u200b{second}\"").into()),
-        ("gzip", gzip(line.as_bytes())),
-        ("gzip in a file", [b"head".to_vec(), gzip(line.as_bytes()), b"tail".to_vec()].concat()),
-        ("gzip in gzip", gzip(&gzip(line.as_bytes()))),
-        ("zip", zip(line.as_bytes())),
-        ("second entry of a zip", [zip(b"nothing"), zip(line.as_bytes())].concat()),
-        ("zip in gzip", gzip(&zip(line.as_bytes()))),
-        ("gzip in base64", base64(&gzip(line.as_bytes())).into()),
+        ("gzip", gzip(long.as_bytes())),
+        ("gzip in a file", [b"head".to_vec(), gzip(long.as_bytes()), b"tail".to_vec()].concat()),
+        ("gzip in gzip", gzip(&gzip(long.as_bytes()))),
+        ("zip", zip(long.as_bytes())),
+        ("second entry of a zip", [zip(b"nothing"), zip(long.as_bytes())].concat()),
+        ("zip in gzip", gzip(&zip(long.as_bytes()))),
+        ("gzip in base64", base64(&gzip(long.as_bytes())).into()),
         ("base64 in gzip", gzip(encoded.as_bytes())),
         (
             "zlib in a file",
-            [b"%PDF".to_vec(), miniz_oxide::deflate::compress_to_vec_zlib(line.as_bytes(), 6)]
+            [b"%PDF".to_vec(), miniz_oxide::deflate::compress_to_vec_zlib(long.as_bytes(), 6)]
                 .concat(),
         ),
-        ("zlib", miniz_oxide::deflate::compress_to_vec_zlib(line.as_bytes(), 6)),
+        ("zlib", miniz_oxide::deflate::compress_to_vec_zlib(long.as_bytes(), 6)),
     ];
     // The headers of all levels, without and with a dictionary. The data refers to none.
     let levels = [0x01, 0x5e, 0x9c, 0xda, 0x20, 0x3f, 0x7d, 0xbb, 0xf9].map(|flags: u8| {
         let head = [&[b'x', flags][..], &[1, 2, 3, 4][..usize::from(flags >> 5 & 1) * 4]].concat();
-        ("zlib header", [head, miniz_oxide::deflate::compress_to_vec(line.as_bytes(), 6)].concat())
+        ("zlib header", [head, miniz_oxide::deflate::compress_to_vec(long.as_bytes(), 6)].concat())
     });
     // A damaged stream before another one, whose start it seems to contain.
-    let damaged = [b"x^\x4b\x4c\x4a".to_vec(), gzip(line.as_bytes())].concat();
+    let damaged = [b"x^\x4b\x4c\x4a".to_vec(), gzip(long.as_bytes())].concat();
     let cases = [cases, levels.into(), vec![("after a damaged stream", damaged)]].concat();
     for (name, bytes) in &cases {
         let found = find(bytes);

@@ -87,7 +87,7 @@ fn a_zip_entry_that_cannot_be_read_is_reported() {
         (0, 14, true),
         (0, 200, false),
     ] {
-        let incomplete = scanned(&with(flags, method)).incomplete;
+        let incomplete = scanned(with(flags, method)).incomplete;
         assert_eq!(incomplete, expected, "flags {flags}, method {method}");
     }
 }
@@ -101,15 +101,16 @@ fn a_large_image_is_searched_up_to_the_limit_and_not_refused() {
         let stream = miniz_oxide::deflate::compress_to_vec_zlib(&pixels, 6);
         [b"\x89PNG\r\n\x1a\n".to_vec(), stream].concat()
     };
-    let plain = scanned(&image(b""));
+    let plain = scanned(image(b""));
     assert_eq!((plain.incomplete, plain.secrets.len()), (false, 0));
-    assert!(!scanned(&image(format!(" {token} ").as_bytes())).secrets.is_empty());
+    assert!(!scanned(image(format!(" {token} ").as_bytes())).secrets.is_empty());
 }
 
 /// A function that makes an input of about this size.
 type Input = Box<dyn Fn(usize) -> Vec<u8>>;
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table of cases")]
 fn the_number_of_steps_is_linear() {
     // spec: X16a
     let base64ish = |n: usize| Random(5).text(Class::Base64, n).into_bytes();

@@ -74,6 +74,7 @@ fn document(random: &mut Random, length: usize) -> Vec<u8> {
 
 #[test]
 #[ignore = "measures time"]
+#[allow(clippy::disallowed_methods, reason = "the measurement is not in the program")]
 fn the_time_of_a_scan() {
     let mut random = Random(8);
     let image = pixels(&mut random, 1_920, 1_080);
