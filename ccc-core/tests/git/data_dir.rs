@@ -304,6 +304,29 @@ async fn a_program_in_a_replaced_mirror_is_not_executed() {
     drop(temp);
 }
 
+#[tokio::test]
+async fn a_mirror_that_others_can_write_is_not_used() {
+    // spec: X18a
+    let world = World::new(TREE);
+    world.checkout(run(1)).await.unwrap();
+    let mut next = 2;
+    for (path, open, closed) in [
+        ("mirrors/example.com", 0o777, 0o700),
+        ("mirrors/example.com/7.git", 0o720, 0o700),
+        ("mirrors/example.com/7.git", 0o702, 0o755),
+        ("mirrors/example.com/7.git/config", 0o666, 0o644),
+    ] {
+        let path = world.path().join("host").join(path);
+        chmod(&path, open);
+        let error = world.checkout(run(next)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused, "{path:?} {open:o}: {error}");
+        assert!(error.to_string().contains("may be written by other users"), "{error}");
+        chmod(&path, closed);
+        world.checkout(run(next + 1)).await.unwrap();
+        next += 2;
+    }
+}
+
 /// Executes the test `child_with_another_umask` by `program`, as the user 40001 if this process is
 /// root. Returns what the child printed, or `None` if it succeeded.
 fn child_fails(world: &World, program: &[&str]) -> Option<String> {
