@@ -19,8 +19,6 @@ const SECRET: &str = "the agent's changes contain data that looks like a secret"
 #[rustfmt::skip]
 pub(crate) const VECTORS: &[Vector] = &[
     // Names. Programs outside the review read these files.
-    publishes("change: a workflow", "mkdir -p .github/workflows; echo x > .github/workflows/ci.yml")
-        .refused(CI, &[".github/workflows/ci.yml"]),
     publishes("change: a job of another CI service", "echo x > .gitlab-ci.yml")
         .refused(CI, &[".gitlab-ci.yml"]),
     publishes("change: a deployment on push", "echo x > netlify.toml")

@@ -110,7 +110,7 @@ pub(crate) const VECTORS: &[Vector] = &[
     // Hooks.
     runs(
         "core.hooksPath",
-        "mkdir hooks; cp $EVIL hooks/post-index-change; git config core.hooksPath hooks",
+        "mkdir tool; cp $EVIL tool/post-index-change; git config core.hooksPath tool",
         "git add -A",
     ),
     runs(
