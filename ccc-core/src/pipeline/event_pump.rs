@@ -1,5 +1,5 @@
-//! The way of an agent's events from the agent to the observer. Secrets are removed on the way, on a
-//! blocking thread, because an agent can print any amount of text (spec: X16a).
+//! Delivery of an agent's events to the observer. Secrets are removed from the events on a blocking
+//! thread, because an agent can print any amount of text (spec: X16a).
 
 use std::future::poll_fn;
 use std::pin::pin;
