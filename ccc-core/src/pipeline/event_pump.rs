@@ -31,7 +31,8 @@ pub(super) struct EventSender(mpsc::UnboundedSender<AgentEvent>);
 #[derive(Debug)]
 pub(super) struct EventPump(mpsc::UnboundedReceiver<AgentEvent>);
 
-/// The number of bytes of the events that wait, and the waker of the agent that waits for fewer.
+/// The number of bytes of the waiting events, and the waker of the agent's task, which is polled
+/// again when fewer bytes wait.
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
     bytes: AtomicUsize,

@@ -4,7 +4,7 @@ use ccc_core::Result;
 
 use crate::config::invalid::invalid;
 
-/// A setting.
+/// A setting of the program.
 #[derive(Debug)]
 pub(super) struct Setting {
     pub(super) name: &'static str,
