@@ -208,8 +208,7 @@ impl<'a> Search<'a> {
 }
 
 /// Returns `name`. In a long name, replaces all but the last components by one that matches
-/// nothing, because a symlink that leads to a directory above it makes names that are longer each
-/// time.
+/// nothing. A symlink that leads to a directory above it would otherwise make ever longer names.
 fn shorten(name: String) -> String {
     match name.rmatch_indices('/').nth(MAX_NAMES - 1) {
         Some((at, _)) => format!("…{}", &name[at..]),
