@@ -227,9 +227,9 @@ pub trait VcsHost: Debug + Send + Sync + 'static {
     async fn open_pull_request(&self, repo: &RepoRef, new: &NewPullRequest) -> Result<PullRequest>;
 
     /// Explains why the host refused a push, and how to resolve the refusal. The explanation has
-    /// the form of an error message, without a full stop at the end. Returns `None` if `output`,
-    /// the output of `git push`, contains no reason that the adapter knows. The secrets in `output`
-    /// are redacted, but `output` is still untrusted text.
+    /// the form of an error message, without a full stop at the end. Returns `None` if `output`, the
+    /// output of `git push`, contains no reason of the host. The explanation can contain lines of
+    /// `output`, which are untrusted text with the secrets redacted.
     ///
     /// The default implementation always returns `None`.
     fn explain_push_refusal(&self, output: &str) -> Option<String> {

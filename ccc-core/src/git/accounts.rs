@@ -2,7 +2,8 @@
 
 use std::fs;
 
-/// The UIDs and GIDs of a user namespace that the kernel shows in place of all unmapped ones.
+/// The default of the overflow UID and of the overflow GID: the number that the kernel shows for
+/// all users or groups that a user namespace does not map.
 const OVERFLOW: u32 = 65_534;
 
 /// The users and groups of this machine.
@@ -37,7 +38,8 @@ struct Group {
 /// The contents of the files that describe the users and groups.
 #[derive(Clone, Copy, Debug, Default)]
 struct Files<'a> {
-    /// `None` if the file cannot be read. The file is empty if the namespace maps no user.
+    /// The user map, or `None` if the file cannot be read. It is empty if the namespace maps no
+    /// user.
     uid_map: Option<&'a str>,
     gid_map: &'a str,
     overflow_uid: &'a str,
@@ -47,8 +49,8 @@ struct Files<'a> {
 }
 
 impl Accounts {
-    /// Reads the users and groups of this machine. A file that cannot be read counts as empty: fewer
-    /// directories are then accepted.
+    /// Reads the users and groups of this machine. A file that cannot be read counts as empty.
+    /// Fewer directories are then accepted.
     pub(super) fn load() -> Self {
         // A name in another encoding must not hide the other lines.
         let read_some = |path: &str| {
@@ -107,8 +109,8 @@ impl Accounts {
         }
     }
 
-    /// Returns whether the UID of this process is the one of all users outside its user namespace.
-    /// The files of these users then look like files of this process.
+    /// Returns whether this process has the UID that the kernel shows for all users outside its
+    /// user namespace. The files of these users then seem to belong to the user of this process.
     pub(super) fn am_outside(&self) -> bool {
         self.outside == Some(self.me)
     }

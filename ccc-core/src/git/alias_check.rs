@@ -83,8 +83,8 @@ fn find(
     aliases(&symlinks, &files, &changed, policy)
 }
 
-/// Returns the refusal of a change that affects the paths in `found`. It names the paths and the
-/// symlinks that lead to them.
+/// Returns the refusal of a change that affects the paths in `found`. The refusal names the paths
+/// and the symlinks that lead to them.
 fn refusal(found: &[Alias], redactor: &Redactor) -> Option<Refusal> {
     let protections: BTreeSet<_> = found.iter().map(|alias| alias.protection).collect();
     let paths = found.iter().map(|alias| {

@@ -31,7 +31,7 @@ pub(super) struct Alias {
     pub(super) protection: Protection,
 }
 
-/// The error that a search needs too many steps.
+/// The error of a search that needs too many steps.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct TooManySteps;
 
@@ -207,8 +207,8 @@ impl<'a> Search<'a> {
     }
 }
 
-/// Returns the end of `name`, after a name that matches nothing, if `name` is long. A symlink that
-/// leads to a directory above it makes names that are longer each time.
+/// Returns `name`. In a long name, replaces all but the last components by one that matches
+/// nothing. A symlink that leads to a directory above it would otherwise make ever longer names.
 fn shorten(name: String) -> String {
     match name.rmatch_indices('/').nth(MAX_NAMES - 1) {
         Some((at, _)) => format!("…{}", &name[at..]),
@@ -216,7 +216,7 @@ fn shorten(name: String) -> String {
     }
 }
 
-/// Returns the form of `path` for comparisons.
+/// Returns the form of `path` that is used in comparisons.
 fn key(path: &[u8]) -> String {
     fold_path(&String::from_utf8_lossy(path)).join("/")
 }

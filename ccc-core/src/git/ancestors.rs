@@ -71,7 +71,7 @@ pub(super) fn check_ancestors(directory: &Path, accounts: &Accounts) -> Result<(
     Ok(())
 }
 
-/// Returns the error of the directory `path`, whose mode permits that `writer` changes it.
+/// Returns the error of the directory `path`, whose mode permits `writer` to change it.
 fn may_write(path: &Path, mode: u32, writer: Subject) -> Error {
     let why = format!(
         "may be written by {writer} (mode {mode:o}), and therefore by other users, who can replace the data directory in it: \
@@ -82,7 +82,7 @@ fn may_write(path: &Path, mode: u32, writer: Subject) -> Error {
     refused(path, &why)
 }
 
-/// Returns the error of the directory `path`, whose ACL permits that `writer` changes it.
+/// Returns the error of the directory `path`, whose ACL permits `writer` to change it.
 fn may_write_by_acl(path: &Path, writer: Subject) -> Error {
     let shown = path.display();
     let command = match writer {

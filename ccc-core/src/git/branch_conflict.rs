@@ -1,4 +1,4 @@
-//! The check before the agent works that the remote can create the branch of the run
+//! The check that the remote can create the branch of a run. It takes place before the agent works
 //! (spec: P11).
 
 use super::HostGit;

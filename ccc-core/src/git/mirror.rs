@@ -1,5 +1,5 @@
-//! Mirrors: bare local clones of repositories. All runs of a repository share its mirror, so that
-//! git fetches each object only once.
+//! Mirrors: bare repositories, each with the default branch of one repository of the VCS host. All
+//! runs of a repository share its mirror, so that git fetches each object only once.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

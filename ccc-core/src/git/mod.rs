@@ -8,7 +8,7 @@
 //!
 //! ```text
 //! <root>/lock                      lock file: locked while a process uses <root>
-//! <root>/mirrors/<host>/<id>.git   bare mirror of a repository's branches
+//! <root>/mirrors/<host>/<id>.git   bare repository with the default branch, for all runs
 //! <root>/runs/<run>/git            git directory of a run; uses the mirror's objects
 //! <root>/runs/<run>/workspace      the files that the agent edits
 //! <root>/patches/<run>.patch       changes of a run that could not be published

@@ -40,7 +40,7 @@ use crate::run::Outcome;
 #[derive(Default)]
 pub struct Redactor {
     known: Arc<RwLock<Needles>>,
-    /// Whether the caller needs no result any more.
+    /// Whether the result is no longer needed.
     cancelled: Arc<AtomicBool>,
 }
 

@@ -38,7 +38,7 @@ impl Ending {
             Err(Halt::Error(error)) => Outcome::from_error(stage, &error),
         };
         let cleaned = run.redacted(move |redactor| redactor.clean_outcome(outcome)).await;
-        // Without a result, the texts of the outcome are unknown.
+        // If the removal of secrets fails, no text of the outcome is used.
         let outcome = cleaned.unwrap_or_else(|error| Outcome::from_error(stage, &error));
         Self { outcome, postponed }
     }

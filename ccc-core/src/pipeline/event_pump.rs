@@ -1,5 +1,5 @@
-//! The way of an agent's events from the agent to the observer. Secrets are removed on the way, on a
-//! blocking thread, because an agent can print any amount of text (spec: X16a).
+//! Delivery of an agent's events to the observer. Secrets are removed from the events on a blocking
+//! thread, because an agent can print any amount of text (spec: X16a).
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -31,7 +31,8 @@ pub(super) struct EventSender(mpsc::UnboundedSender<AgentEvent>);
 #[derive(Debug)]
 pub(super) struct EventPump(mpsc::UnboundedReceiver<AgentEvent>);
 
-/// The number of bytes of the events that wait, and the waker of the agent that waits for fewer.
+/// The number of bytes of the waiting events, and the waker of the agent's task, which is polled
+/// again when fewer bytes wait.
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
     bytes: AtomicUsize,

@@ -12,7 +12,7 @@ const fn value_of(byte: u8) -> Option<u8> {
     }
 }
 
-/// The values of all bytes.
+/// The base64 value of each byte, or `None` for a byte outside the alphabet.
 pub(super) static VALUES: [Option<u8>; 256] = {
     let (mut values, mut byte) = ([None; 256], 0_u8);
     while byte < u8::MAX {

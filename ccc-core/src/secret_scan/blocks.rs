@@ -1,5 +1,5 @@
-//! Blocks of base64, base32 and hex, and lists of bytes. Each function makes one pass over its input. The
-//! contents of all blocks are separated by line breaks.
+//! Blocks of base64, base32 and hex, and lists of bytes. Each function makes one pass over its
+//! input. The contents of all blocks are separated by line breaks.
 
 use std::ops::Range;
 
@@ -153,7 +153,8 @@ fn is_separator(byte: u8) -> bool {
     byte.is_ascii_whitespace() || matches!(byte, b',' | b':' | b';' | b'-' | b'|')
 }
 
-/// Returns the byte that the number at the start of `rest` says, and the length of the number.
+/// Returns the byte with the value of the number at the start of `rest`, and the length of the
+/// number.
 fn listed(rest: &[u8], base: Base) -> Option<(u8, usize)> {
     let (prefix, radix) = match base {
         Base::Hex if rest.starts_with(b"0x") || rest.starts_with(b"0X") => (2, 16),

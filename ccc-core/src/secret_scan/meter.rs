@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Maximum number of bytes that the archives of one file are expanded to.
 pub(super) const MAX_INFLATED: usize = 32 << 20;
 
-/// Maximum number of bytes that the archives of all files of one change are expanded to, and the same
-/// limit for its zlib streams. A change of many small archives has therefore no more work than a few
-/// large ones.
+/// Maximum number of bytes that the archives of all files of one change are expanded to, and the
+/// same limit for its zlib streams. A change with many small archives therefore needs no more work
+/// than a change with a few large ones.
 const MAX_INFLATED_OF_CHANGE: usize = 4 * MAX_INFLATED;
 
 /// Maximum number of bytes that the archives in a text of a run are read from and expanded to.
@@ -77,7 +77,7 @@ impl<'a> Meter<'a> {
     /// Creates the meter of a scan of a file with `bytes` bytes, which belongs to the change with
     /// this budget.
     pub(super) fn new(bytes: usize, mut budget: Budget, cancelled: &'a AtomicBool) -> Self {
-        // To read an archive without compression takes twice its size. This work needs no limit,
+        // An archive without compression uses twice its size. This work needs no limit,
         // because it is proportional to the size of the change.
         let own = bytes.saturating_mul(2);
         for kind in [Packed::Archive, Packed::Stream] {

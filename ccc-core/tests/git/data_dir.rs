@@ -328,7 +328,7 @@ async fn a_mirror_that_others_can_write_is_not_used() {
 }
 
 /// Executes the test `child_with_another_umask` by `program`, as the user 40001 if this process is
-/// root. Returns what the child printed, or `None` if it succeeded.
+/// root. Returns the output of the child, or `None` if it succeeded.
 fn child_fails(world: &World, program: &[&str]) -> Option<String> {
     // The other user must be able to execute the test, so the directories above are not used.
     let tests = world.path().join("tests");
@@ -377,7 +377,7 @@ fn a_service_in_a_user_namespace_accepts_directories_of_users_outside_of_it() {
     // The owner of `/` is root of the machine, which has no number in the namespace.
     assert_eq!(child_fails(&world, &["unshare", "-Ur"]), None);
     fs::remove_dir_all(place.join("new/host")).unwrap();
-    // Without a map, this user looks like every other user.
+    // Without a map, this user cannot be distinguished from other users.
     let printed = child_fails(&world, &["unshare", "-U"]).unwrap();
     assert!(printed.contains("not mapped in its user namespace"), "{printed}");
     // Users outside can still be refused because of the mode.

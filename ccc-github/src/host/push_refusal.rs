@@ -6,7 +6,7 @@ use ccc_core::untrusted_text::one_line;
 /// Maximum length of all reasons together, in characters. Each is a line of GitHub's output.
 const MAX_REASONS: usize = 1_000;
 
-/// The beginnings of lines that are no reasons: headings, links, and lists of commits and files.
+/// The beginnings of lines without a reason: headings, links, and lists of commits and files.
 const NO_REASONS: &[&str] = &[
     "review all repository rules",
     "found ",

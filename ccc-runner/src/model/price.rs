@@ -101,8 +101,8 @@ impl Tokens {
 pub struct PriceTable(Vec<(ModelPattern, Price)>);
 
 /// List prices according to Claude Code 2.1.330, in US dollars for a million tokens: model pattern,
-/// input price, output price. A pattern for all models of a family would assume that a later model
-/// costs no more, so such a pattern has the highest price of the family.
+/// input price, output price. A pattern for all models of a family also matches later models, so it
+/// has the highest price of the family.
 const LISTED: &[(&str, f64, f64)] = &[
     ("claude-fable-*", 8.0, 40.0),
     ("claude-opus-5*", 4.0, 20.0),

@@ -33,12 +33,13 @@ pub struct Bounds {
     pub log_lines: usize,
     /// Maximum total size of the events, progress and outcomes of unfinished runs, in bytes. Once the
     /// store has reached this size, it refuses deliveries. Runs whose actor was not checked can use at
-    /// most half of this size. Finished runs have the same limit. If they are larger, the oldest are
+    /// most half of this size. Finished runs have the same limit. If they exceed it, the oldest are
     /// removed.
     pub event_bytes: usize,
-    /// Maximum total size of the logs of all runs, in bytes. The log of one run can use a sixteenth. If
-    /// a log is larger, its oldest lines are removed. If all logs are larger, the logs of the oldest
-    /// finished runs are removed first. The log then reports how many lines were removed.
+    /// Maximum total size of the logs of all runs, in bytes. The log of one run can use a sixteenth
+    /// of it. If a log exceeds this part, its oldest lines are removed. If all logs together exceed
+    /// the limit, the logs of the oldest finished runs are removed first. A log from which lines
+    /// were removed reports their number.
     pub log_bytes: usize,
 }
 
@@ -109,7 +110,8 @@ pub(super) fn line_size(line: &LogEntry) -> usize {
     size_of::<LogEntry>() + line.text.len()
 }
 
-/// Returns about the size of `value`, in bytes: that of its debug output, which contains all texts.
+/// Returns the approximate size of `value`, in bytes: the size of its debug output, which contains
+/// all texts.
 pub(super) fn debug_size(value: &impl fmt::Debug) -> usize {
     struct Counter(usize);
     impl fmt::Write for Counter {

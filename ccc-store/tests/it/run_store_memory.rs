@@ -41,7 +41,8 @@ async fn accept(store: &MemoryRunStore, event: &IssueEvent) -> Result<RunId> {
     store.accept(&delivery, event, ActorCheck::Permitted).await.map(|accepted| accepted.run)
 }
 
-/// Accepts a run of the actor `actor` in the repository `repo`, which may not be permitted.
+/// Accepts a run of the actor `actor` in the repository `repo`. The permission of the actor is not
+/// known.
 async fn accept_unchecked(store: &MemoryRunStore, repo: u64, actor: u64) -> Result<RunId> {
     let mut event = event(repo * 1_000 + actor, 0, 64 * KIB);
     (event.repo.id, event.actor.id) = (repo, actor);
@@ -196,7 +197,7 @@ async fn logs_have_a_limit_in_bytes_and_report_what_was_removed() {
     assert_eq!(log_of(&store, runs[0]).await.0, 0);
     assert_eq!(log_of(&store, runs[0]).await.1, [(600, "601 earlier lines of this log were removed, because the run store has a limit for logs".to_owned())]);
     assert!(log_of(&store, runs[1]).await.0 > 0);
-    // A reader that has read the removed lines is not told again.
+    // A reader that has read the removed lines gets no report of their removal.
     let next = store.tail_log(runs[0], 601, 10).await.unwrap();
     assert_eq!(next, []);
 }

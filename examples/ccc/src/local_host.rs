@@ -36,9 +36,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl LocalHost {
-    /// Opens the git repository that contains the directory `path` as a VCS host with one issue. The issue consists of
-    /// `text`, whose first line is the title. The checked-out branch is the default branch. `now`
-    /// is the time at which the issue was last changed.
+    /// Opens the git repository that contains the directory `path` as a VCS host with one issue. The
+    /// issue consists of `text`, whose first line is the title. The checked-out branch is the
+    /// default branch. `now` is the time at which the issue was last changed.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] if there is no git repository at or above `path`, or if no branch is

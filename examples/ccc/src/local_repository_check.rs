@@ -1,5 +1,5 @@
-//! The checks of a repository on this machine before a run: where it is, that git trusts it, and that
-//! a run can use it (spec: X20e).
+//! The checks of a repository on this machine before a run: that it exists, that git trusts it, and
+//! that a run can use it (spec: X20e, X20f).
 
 use std::borrow::Cow;
 use std::ffi::OsString;

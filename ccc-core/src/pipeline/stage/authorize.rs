@@ -39,7 +39,7 @@ pub(in crate::pipeline) async fn authorize(run: &RunContext) -> Result<Repositor
     Ok(repository)
 }
 
-/// Returns `event` with the text of its comment in which the VCS host looks for mentions. A mention
+/// Returns `event` with the parts of its comment in which the VCS host finds mentions. A mention
 /// that notifies no account requests no run (spec: X20d).
 async fn for_mentions(event: &IssueEvent) -> Result<IssueEvent> {
     let mut event = event.clone();

@@ -28,8 +28,8 @@ pub(in crate::pipeline) async fn checkout(
 ) -> Result<CheckedOut, Halt> {
     let access = run.access(Grant::Read, READ_TTL).await?;
     let branch = BranchName::for_run(run.event.issue.number, run.id)?;
-    // Before the agent costs money, because its work could not be published. The check takes place
-    // beside the checkout, because both wait for the host.
+    // The branch is checked before the agent works, because the work could not be published. The
+    // check and the checkout run at the same time, because both wait for the host.
     let (workspace, free) = tokio::join!(
         run.parts.git.checkout(run.id, repository, &access),
         run.parts.git.check_branch(&branch, &access)

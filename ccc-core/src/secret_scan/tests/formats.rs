@@ -162,7 +162,7 @@ fn characters_that_only_some_tokens_of_a_format_have_are_found() {
     }
 }
 
-/// Texts that look like secrets and are none.
+/// Texts that look like secrets, but are not secrets.
 #[rustfmt::skip]
 const ORDINARY: &[&str] = &[
     // Documented examples and placeholders.

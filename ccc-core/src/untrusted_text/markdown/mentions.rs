@@ -7,8 +7,8 @@ use super::document::OPTIONS;
 /// HTML elements in which a mention notifies no account.
 const QUIET: [&str; 7] = ["a", "code", "pre", "tt", "style", "script", "textarea"];
 
-/// Returns the text of `text` in which a VCS host looks for mentions. A VCS host does not look in
-/// code, in links and addresses, in the titles and texts of images, and in markup (spec: X20d).
+/// Returns the parts of `text` in which a VCS host finds mentions. A VCS host finds none in code,
+/// in links and addresses, in the titles and texts of images, and in markup (spec: X20d).
 ///
 /// # Examples
 ///
@@ -85,7 +85,7 @@ impl Found {
     }
 }
 
-/// Returns `text` without the addresses that a VCS host makes links of.
+/// Returns `text` without the addresses that a VCS host displays as links.
 fn without_addresses(text: &str) -> String {
     const STARTS: [&str; 4] = ["http://", "https://", "ftp://", "www."];
     let is_address = |word: &str| {

@@ -1,7 +1,7 @@
 //! Tags of unknown elements that are code or placeholders, such as `<T>` and `<your-name>`.
 //!
-//! A page does not show them, but a reader needs them. Only few short ones stay, so that they
-//! cannot contain a sentence.
+//! A page does not show these tags, but a reader needs them. Only a few short tags stay, so that
+//! they cannot contain a sentence.
 
 use std::collections::BTreeSet;
 use std::ops::Range;

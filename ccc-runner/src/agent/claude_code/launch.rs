@@ -125,10 +125,11 @@ const LEAST_OUTPUT: u64 = 4_096;
 const OUTPUT_SHARE: u64 = 4;
 
 impl Launch {
-    /// Returns the name by which the price of the model is found. The result is empty if Claude Code
-    /// chooses the model. The price table has no row for an empty name or an alias such as `opus`,
-    /// and then uses its highest prices. The model that Claude Code chooses is not known here, and
-    /// with a price that is too low, its first request would not fit within the spending limit.
+    /// Returns the name by which the price of the model is found. The result is empty if Claude
+    /// Code chooses the model. The price table has no row for an empty name or an alias such as
+    /// `opus`, and then uses its highest prices. The model that Claude Code chooses is not known
+    /// here. With a price that is too low, its first request would not fit within the spending
+    /// limit.
     pub(crate) fn priced_model(&self) -> &str {
         self.model.as_deref().unwrap_or_default()
     }

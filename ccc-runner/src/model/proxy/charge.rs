@@ -73,9 +73,9 @@ fn booking(price: &Price, tokens: &Tokens, most: u64) -> Booking {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Counted {
     Nothing,
-    /// The input. The response can become longer.
+    /// The input. The response has not ended.
     Input,
-    /// The input. The response has ended early, so it does not become longer.
+    /// The input. The response has ended early.
     InputOfEarlyEnd,
     /// The input and the whole response.
     Everything,
@@ -201,7 +201,8 @@ impl Charge {
         self.early_end = self.early_end.or(Some(EarlyEnd::Closed));
     }
 
-    /// Returns the most output tokens that can have arrived. A token has at least one byte of text.
+    /// Returns the maximum number of output tokens that can have arrived. A token has at least one
+    /// byte of text.
     fn most_arrived(&self) -> u64 {
         let most = self.last_output.saturating_add(self.uncounted_bytes);
         most.min(self.bound.output).max(self.tokens.output)
@@ -263,7 +264,7 @@ impl Charge {
 impl Drop for Charge {
     fn drop(&mut self) {
         match (self.early_end, self.counted) {
-            // After the end of a complete response, a missing count is not known.
+            // The reservation remains if the API did not count a complete response.
             _ if self.completed => {}
             (Some(EarlyEnd::Error), Counted::Nothing) if !self.began => {
                 self.counted = Counted::Everything;

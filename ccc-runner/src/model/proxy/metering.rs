@@ -112,7 +112,7 @@ impl Meter {
     }
 
     /// Reads the last line, which may lack a line break, at the end of the whole response.
-    /// `by_api` states whether the API ended the response without a cause on the side of the agent.
+    /// `by_api` states whether the API ended the response, and the agent did not cause the end.
     pub(crate) fn end(&mut self, by_api: bool) {
         self.end_of_line();
         if by_api && !self.charge.has_count() {

@@ -50,14 +50,14 @@ struct Flow {
     /// The last bytes that the API sent. A copy of the credential can begin in these bytes and end
     /// in the next piece of the response.
     tail: Vec<u8>,
-    /// The total time for which the agent has kept the proxy from reading the response.
+    /// The total time in which the proxy did not read the response, because the agent did not read.
     held_back: Duration,
     _resources: RequestResources,
 }
 
-/// The total time for which an agent may keep the proxy from reading a response. If it is longer, the
-/// API can have closed the connection for this reason. The agent could then choose when a response
-/// ends, and an early end does not lower its cost.
+/// The maximum total time in which the proxy does not read a response, because the agent does not
+/// read. After a longer time, the API may have closed the connection for this reason. The agent
+/// could then choose when a response ends. An early end therefore no longer lowers the cost.
 const MAX_HELD_BACK: Duration = Duration::from_secs(5);
 
 /// A piece of the response, or `None` at the end of the response.

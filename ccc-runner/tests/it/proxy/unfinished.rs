@@ -137,7 +137,8 @@ fn error(kind: &str) -> String {
 }
 
 /// Sends the same request again and again, with a limit that covers one request and little more.
-/// Checks that each answer costs `cost`, which is all that is kept of the limit for it.
+/// Checks that each answer costs `cost`, and that no further part of the limit stays reserved for
+/// it.
 async fn check(what: &str, reply: impl Fn() -> Reply + Send + Sync + 'static, cost: u64) {
     let api = Api::saying(reply).await;
     let proxy = start(&api.url, |builder| builder).await;
@@ -207,7 +208,7 @@ async fn an_error_does_not_make_an_answer_free_whose_message_has_begun() {
     }
 }
 
-/// A clock on which each look at the time takes `step`.
+/// A clock that advances by `step` each time it is read.
 #[derive(Debug)]
 struct Late {
     step: Duration,

@@ -4,7 +4,7 @@ use ccc_core::Result;
 
 use crate::config::invalid::invalid;
 
-/// A setting.
+/// A setting of the program.
 #[derive(Debug)]
 pub(super) struct Setting {
     pub(super) name: &'static str,
@@ -131,8 +131,8 @@ pub(super) fn setting(key: &str) -> Option<&'static Setting> {
     SETTINGS.iter().find(|setting| setting.name == key)
 }
 
-/// Fails if there is no setting with the name `key`. The error message begins with `place`, which
-/// says where `key` was found. The message also suggests the most similar setting.
+/// Fails if there is no setting with the name `key`. The error message begins with `place`, the file
+/// or variable that contains `key`. The message also suggests the most similar setting.
 pub(super) fn check_known(key: &str, place: &str) -> Result<()> {
     if setting(key).is_some() {
         return Ok(());

@@ -158,7 +158,7 @@ mod tests {
             let one = format!("{forged}, 198.51.100.7");
             check("10.0.0.1", &[(XFF, &one)], "198.51.100.7");
             check("10.0.0.1", &[(XFF, forged), (XFF, "198.51.100.7")], "198.51.100.7");
-            // The last address that a proxy vouches for, if the client's own proxy appends nothing.
+            // If the client's own proxy appends nothing, the last address of a proxy counts.
             let two = format!("{forged}, 10.0.0.3");
             let ours = if forged == "10.0.0.9" { "10.0.0.9" } else { "10.0.0.3" };
             check("10.0.0.1", &[(XFF, &two)], ours);

@@ -97,11 +97,11 @@ impl Table {
         self.open.values().filter(|connection| counts(connection)).count()
     }
 
-    /// Closes one of the connections that `may_close` selects. Clients with many such connections give
-    /// way first, so that a client which floods the server displaces its own connections and not the
-    /// single connection of another client. Of a client's connections, the slowest one is closed. It is
-    /// in the earliest stage, and has been in this stage for the longest time. Returns `false` if no
-    /// connection is selected.
+    /// Closes one of the connections that `may_close` selects. The client with the most such
+    /// connections loses one. A client that floods the server therefore displaces its own
+    /// connections, and not the single connection of another client. The slowest connection of the
+    /// client is closed: one in the earliest stage, which has been in this stage for the longest
+    /// time. Returns `false` if no connection is selected.
     fn evict(&mut self, may_close: impl Fn(&Connection) -> bool) -> bool {
         let may_close = |one: &Connection| !one.evicted && may_close(one);
         let mut counts = BTreeMap::<Peer, usize>::new();

@@ -1,5 +1,5 @@
-//! Changes that no person may overlook: files that start programs outside the review, names that
-//! deceive, and secrets.
+//! Changes that a reviewer can overlook: files that start programs outside the review, names that
+//! deceive a reader, and secrets.
 
 use super::vector::{Vector, publishes};
 
@@ -15,7 +15,7 @@ const OWNERSHIP: &str = "the agent changed protected files that configure git or
 const DECEPTIVE: &str = "the agent's changes contain file names with characters that change the order of the displayed text: rename these files";
 const SECRET: &str = "the agent's changes contain data that looks like a secret";
 
-/// The secrets are put together by the shell, so that this file contains none.
+/// Attacks whose secrets the shell assembles, so that this file contains none.
 #[rustfmt::skip]
 pub(crate) const VECTORS: &[Vector] = &[
     // Names. Programs outside the review read these files.

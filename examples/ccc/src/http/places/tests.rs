@@ -227,7 +227,7 @@ fn requests_of_the_admin_have_places_of_their_own() {
     }
     assert!(all.begin(0, Class::Admin, peer(1)));
     assert!(all.begin(1, Class::Admin, peer(1)));
-    // Their former places are free, and they do not give way.
+    // Their former places are free, and they are not closed.
     assert_eq!(all.connect(8, None), Some(vec![]));
     assert_eq!(all.connect(9, None), Some(vec![]));
     for (number, expected) in (10..15).zip(2..7) {
