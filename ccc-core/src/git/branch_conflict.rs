@@ -18,7 +18,7 @@ impl HostGit {
         let listed = self
             .git("ls-remote")
             .remote(access)?
-            .args(["--refs", "--"])
+            .args(["--heads", "--refs", "--"])
             .arg(&access.clone_url)
             .args(above.clone())
             .args([wanted.as_str(), &format!("{wanted}/*")])

@@ -11,8 +11,6 @@ const NO_REASONS: &[&str] = &[
     "review all repository rules",
     "found ",
     "locations:",
-    "commit:",
-    "path:",
     "blob id:",
     "(?)",
     "learn how to",
@@ -24,6 +22,9 @@ const NO_REASONS: &[&str] = &[
     "to github.com",
     "this repository moved",
 ];
+
+/// The words of GitHub's rules for the texts of commits and the names of branches.
+const PATTERNS: [&str; 4] = ["must match", "must not match", "must not contain", "must start with"];
 
 /// Returns why GitHub refused a push and what the user can do about it. `output` is the output of
 /// git. Returns `None` if `output` contains no reason.
@@ -43,6 +44,7 @@ pub(super) fn explain(output: &str) -> Option<String> {
 /// Returns the lines of GitHub, and of hooks, in `output` that contain reasons, separated by
 /// semicolons. Reasons that do not fit are counted.
 fn reasons(output: &str) -> String {
+    let mut in_places = false;
     let lines: Vec<String> = output
         .lines()
         .filter_map(|line| line.trim_start().strip_prefix("remote:"))
@@ -53,7 +55,13 @@ fn reasons(output: &str) -> String {
                 .trim_end_matches(['-', '—', ' '])
                 .to_owned()
         })
-        .filter(|line| is_reason(line))
+        .filter(|line| {
+            // The commits and paths of a secret are no reasons. A line of a hook can begin with the
+            // same words.
+            in_places |= line.to_lowercase().starts_with("locations:");
+            let place = line.starts_with("commit:") || line.starts_with("path:");
+            is_reason(line) && !(in_places && place)
+        })
         .collect();
     let mut shown = String::new();
     for (index, line) in lines.iter().enumerate() {
@@ -88,11 +96,7 @@ fn advice(output: &str) -> Option<String> {
     } else if says("verified signature") {
         "the commits of a run have no signature: add the GitHub App to the bypass list of this rule"
             .to_owned()
-    } else if says("must match")
-        || says("must not match")
-        || says("must not contain")
-        || says("must start with")
-    {
+    } else if says("gh013") && PATTERNS.into_iter().any(says) {
         "the texts of a run have a fixed form: add the GitHub App to the bypass list of this rule"
             .to_owned()
     } else if says("gh001")
@@ -212,6 +216,9 @@ remote:
                         #releases";
         assert_eq!(explained, expected);
         assert_eq!(explain(" ! [remote rejected] a -> b (hook declined)"), None);
+        let own = "remote: commit: the message must match TICKET-1\n";
+        let expected = "the host refused the run's branch: commit: the message must match TICKET-1";
+        assert_eq!(explain(own).as_deref(), Some(expected));
         check(
             &"remote: One more line of a hook.\n".repeat(1_000),
             &["more reasons"],

@@ -8,7 +8,7 @@ use crate::pipeline::pull_request_text;
 use crate::pipeline::run_context::RunContext;
 use crate::progress::{CommittedRun, PublishedRun};
 use crate::vcs::{Grant, NewPullRequest, PullRequest};
-use crate::{Error, ErrorKind, Outcome, Result};
+use crate::{Error, ErrorKind, Outcome, Result, VcsHost};
 
 /// Minimum remaining lifetime of a write token, so that the token does not expire during the push
 /// of a large change.
@@ -41,7 +41,7 @@ async fn push_and_open(run: &RunContext, committed: &CommittedRun) -> Result<Pul
     let (git, host) = (&run.parts.git, &run.parts.host);
     git.push(run.id, commit, branch, &access)
         .await
-        .map_err(|failed| explain(run, failed).with_operation("push"))?;
+        .map_err(|failed| explain(host.as_ref(), failed).with_operation("push"))?;
     let event = run.event_without_secrets();
     let body = pull_request_text::body(run.id, &event, run.parts.agent.name(), &run.comment_data());
     let title = pull_request_text::title(&event);
@@ -61,9 +61,38 @@ async fn push_and_open(run: &RunContext, committed: &CommittedRun) -> Result<Pul
 
 /// Converts a failed push to an error. If the VCS host's adapter can explain why the host refused
 /// the push, the error's message is this explanation. Otherwise returns git's error.
-fn explain(run: &RunContext, failed: PushError) -> Error {
-    match run.parts.host.explain_push_refusal(&failed.output) {
+fn explain(host: &dyn VcsHost, failed: PushError) -> Error {
+    // Other failures, such as those of the network, have messages of the host too.
+    if failed.kind() != ErrorKind::PermissionDenied {
+        return failed.error;
+    }
+    match host.explain_push_refusal(&failed.output) {
         Some(why) => Error::new(ErrorKind::PermissionDenied, why).with_source(failed.error),
         None => failed.error,
+    }
+}
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    use super::*;
+    use crate::testing::MockVcsHost;
+
+    #[test]
+    fn only_a_refused_push_is_explained() {
+        // spec: G7c
+        for (kind, expected) in [
+            (ErrorKind::PermissionDenied, "the rules refuse it"),
+            (ErrorKind::Unauthenticated, "git failed"),
+            (ErrorKind::NotFound, "git failed"),
+            (ErrorKind::Unavailable, "git failed"),
+        ] {
+            let mut host = MockVcsHost::new();
+            let why = Some("the rules refuse it".to_owned());
+            host.expect_explain_push_refusal().return_const(why);
+            let output = "remote: Internal Server Error".to_owned();
+            let failed = PushError { error: Error::new(kind, "git failed"), output };
+            let error = explain(&host, failed);
+            assert_eq!((error.kind(), error.message()), (kind, expected));
+        }
     }
 }

@@ -94,8 +94,7 @@ enum EarlyEnd {
 /// reserved when the call starts. The reservation shrinks when the API reports the token counts.
 ///
 /// When this value is dropped, the cost and the tokens are added to the usage of the model, even if
-/// the call failed. What then remains of the reservation depends on the side that ended the response
-/// (spec: X3d):
+/// the call failed. The rest of the reservation depends on the side that ended the response (spec: X3d):
 ///
 /// - The API ended it early: the counted input and the output that has arrived remain. An error
 ///   before the beginning of the message leaves nothing, because the API counted nothing.
