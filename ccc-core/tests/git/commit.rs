@@ -133,6 +133,8 @@ async fn issue_titles_have_no_effect_in_the_commit_message() {
             ["#7", "@all", "@o", "gh-7", "://"].iter().any(|s| lower.contains(s))
         };
         assert!(!wakes(lines[0]), "{message}");
+        // spec: X13c
+        assert!(!lines[0].contains("[skip ci]"), "{message}");
         let odd = |c: char| c.is_control() || c == '\u{202e}';
         assert!(!lines[0].contains(odd), "{message:?}");
     }

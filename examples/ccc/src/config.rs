@@ -158,7 +158,7 @@ impl Config {
                 }
             }
         }
-        check_values(&table, &places)?;
+        check_values::<Self>(&table, &places)?;
         let mut config: Self = Value::Table(table).try_into().map_err(|e: toml::de::Error| {
             invalid(format!("the configuration is invalid: {}", e.message()))
         })?;

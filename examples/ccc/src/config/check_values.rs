@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use ccc_core::Result;
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
-use crate::config::Config;
 use crate::config::invalid::invalid;
 use crate::config::settings::setting;
 use crate::config::table::insert;
@@ -14,12 +13,12 @@ use crate::config::table::insert;
 /// The place where each setting is set: an environment variable, or a line of a file.
 pub(super) type Places = BTreeMap<String, String>;
 
-/// Checks that each value in `table` has the type of its setting.
+/// Checks that each value in `table` has the type of its setting in the configuration `C`.
 ///
 /// # Errors
 /// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) names all settings whose values are invalid,
 /// with their places in `places`, and an example of a valid value.
-pub(super) fn check_values(table: &Table, places: &Places) -> Result<()> {
+pub(super) fn check_values<C: DeserializeOwned>(table: &Table, places: &Places) -> Result<()> {
     let mut problems = Vec::new();
     for (section, value) in table {
         let settings: Vec<(String, &Value)> = match value {
@@ -28,16 +27,17 @@ pub(super) fn check_values(table: &Table, places: &Places) -> Result<()> {
             }
             value => vec![(section.clone(), value)],
         };
-        problems.extend(settings.iter().filter_map(|(key, value)| problem(key, value, places)));
+        problems
+            .extend(settings.iter().filter_map(|(key, value)| problem::<C>(key, value, places)));
     }
     if problems.is_empty() { Ok(()) } else { Err(invalid(problems.join("; "))) }
 }
 
 /// Returns the problem with the value of the setting `key`, or `None` if the value is valid.
-fn problem(key: &str, value: &Value, places: &Places) -> Option<String> {
+fn problem<C: DeserializeOwned>(key: &str, value: &Value, places: &Places) -> Option<String> {
     let mut alone = Table::new();
     insert(&mut alone, key, value.clone());
-    let error = Config::deserialize(Value::Table(alone)).err()?;
+    let error = C::deserialize(Value::Table(alone)).err()?;
     let place = places.get(key).map_or("the configuration", String::as_str);
     let expected = setting(key).map_or("another value", |setting| setting.expected);
     // These messages name types of Rust, and they repeat the value.

@@ -171,7 +171,7 @@ fn invalid_proxy_and_authority_settings_are_reported_at_the_start() {
             "certificates of the trusted authorities are not in PEM format",
         ),
         ("CCC_GITHUB__PROXY", "http://us:hunter2@", "the proxy address is invalid"),
-        ("CCC_GITHUB__WRITE_SPACING_MS", "soon", "u64"),
+        ("CCC_GITHUB__WRITE_SPACING_MS", "soon", "write a number of milliseconds"),
     ] {
         let output = ccc()
             .arg("serve")

@@ -137,7 +137,7 @@ async fn the_service_does_not_start_with_an_invalid_setting() {
         (vec![agent, app, ("CCC_GITHUB__PRIVATE_KEY_FILE", "/nowhere")], "/nowhere"),
         (vec![agent, app, ("CCC_GITHUB__PRIVATE_KEY_FILE", &key)], "public key"),
         (vec![("CCC_GITHUB__APPID", "7")], "did you mean `github.app_id`"),
-        (vec![("CCC_LISTEN", "somewhere")], "socket address"),
+        (vec![("CCC_LISTEN", "somewhere")], "it is not an address with a port"),
     ] {
         let said = with(&variables);
         assert!(said.contains(expected), "{variables:?}: {said}");
