@@ -15,8 +15,7 @@ const COUNT_WITHIN: Duration = Duration::from_secs(30);
 /// Maximum length of the response, in bytes.
 const MAX_RESPONSE: usize = 64 << 10;
 
-/// The fields of a request that determine the number of its input tokens. The route that counts
-/// tokens refuses the other fields.
+/// The fields of a request whose tokens the API counts.
 #[derive(Debug, Deserialize, Serialize)]
 struct Counted<'a> {
     #[serde(borrow)]
@@ -39,7 +38,8 @@ struct Count {
 }
 
 /// Asks the API for the number of input tokens of the request with this body. `headers` and `query`
-/// are those of the request. Returns `None` if the API returns no count.
+/// are those of the request. Each byte of a field that is not counted adds a token to the result,
+/// because the API can charge for such a field too. Returns `None` if the API returns no count.
 pub(crate) async fn count_tokens(
     shared: &Shared,
     gate: &Gate,
@@ -48,7 +48,8 @@ pub(crate) async fn count_tokens(
     body: Bytes,
 ) -> Option<u64> {
     let counted = async {
-        let body = tokio::task::spawn_blocking(move || counted_fields(&body)).await.ok()??;
+        let split = tokio::task::spawn_blocking(move || counted_fields(&body));
+        let (body, uncounted) = split.await.ok()??;
         let query = query.map(|query| format!("?{query}")).unwrap_or_default();
         let path = format!("/v1/messages/count_tokens{query}");
         let sent = shared.upstream.send(Method::POST, &path, headers, body, &gate.credential);
@@ -57,7 +58,8 @@ pub(crate) async fn count_tokens(
             return None;
         }
         let body = read_response(shared, response, MAX_RESPONSE).await.ok()?;
-        Some(serde_json::from_slice::<Count>(&body).ok()?.input_tokens)
+        let count: Count = serde_json::from_slice(&body).ok()?;
+        Some(count.input_tokens.saturating_add(uncounted))
     };
     tokio::select! {
         biased;
@@ -66,15 +68,31 @@ pub(crate) async fn count_tokens(
     }
 }
 
-/// Returns a body with those fields of `body` that determine the number of input tokens.
-fn counted_fields(body: &[u8]) -> Option<Bytes> {
+/// Returns a body with those fields of `body` whose tokens the API counts, and the number of bytes in
+/// all other fields.
+fn counted_fields(body: &[u8]) -> Option<(Bytes, u64)> {
     let fields: Counted<'_> = serde_json::from_slice(body).ok()?;
-    serde_json::to_vec(&fields).ok().map(Bytes::from)
+    let counted = serde_json::to_vec(&fields).ok()?;
+    let uncounted = body.len().saturating_sub(counted.len()) as u64;
+    Some((counted.into(), uncounted))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::proxy::harmless_fields::HARMLESS_FIELDS;
+
+    #[test]
+    fn a_field_that_is_not_counted_adds_its_bytes() {
+        // spec: X3d
+        let large = "x".repeat(10_000);
+        for field in HARMLESS_FIELDS.iter().chain(&["system", "tools", "anything"]) {
+            let body = format!(r#"{{"model":"m","messages":[],"{field}":"{large}"}}"#);
+            let (sent, uncounted) = counted_fields(body.as_bytes()).unwrap_or_default();
+            let in_count = String::from_utf8_lossy(&sent).contains(&large);
+            assert_eq!(uncounted >= 10_000, !in_count, "{field}: {uncounted}");
+        }
+    }
 
     #[test]
     fn only_the_fields_that_determine_the_count_are_sent() {
@@ -95,7 +113,7 @@ mod tests {
             ("[]", None),
             ("", None),
         ] {
-            let sent = counted_fields(body.as_bytes());
+            let sent = counted_fields(body.as_bytes()).map(|(sent, _)| sent);
             assert_eq!(sent.as_deref(), expected.map(str::as_bytes), "{body}");
         }
     }
