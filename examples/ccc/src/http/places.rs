@@ -97,11 +97,21 @@ impl Table {
         self.open.values().filter(|connection| counts(connection)).count()
     }
 
+    /// Returns the number of connections of the client that has the most of those that `counts`
+    /// selects.
+    fn most_of_one_client(&self, counts: impl Fn(&Connection) -> bool) -> usize {
+        let mut of_client = BTreeMap::<Peer, usize>::new();
+        for peer in self.open.values().filter(|one| counts(one)).filter_map(|one| one.peer) {
+            *of_client.entry(peer).or_default() += 1;
+        }
+        of_client.into_values().max().unwrap_or(0)
+    }
+
     /// Closes one of the connections that `may_close` selects. The client with the most such
     /// connections loses one. A client that floods the server therefore displaces its own
-    /// connections, and not the single connection of another client. The slowest connection of the
-    /// client is closed: one in the earliest stage, which has been in this stage for the longest
-    /// time. Returns `false` if no connection is selected.
+    /// connections, and not the single connection of another client. The connection closes that has
+    /// sent an incomplete request for the longest time; if there is none, the one that has waited for
+    /// its response for the longest time. Returns `false` if no connection is selected.
     fn evict(&mut self, may_close: impl Fn(&Connection) -> bool) -> bool {
         let may_close = |one: &Connection| !one.evicted && may_close(one);
         let mut counts = BTreeMap::<Peer, usize>::new();
@@ -111,7 +121,8 @@ impl Table {
         // The connections of a trusted proxy that has not named a client can be of many clients.
         let of_client = |one: &Connection| one.peer.map_or(1, |peer| counts[&peer]);
         let candidates = self.open.values_mut().filter(|one| may_close(one));
-        let first = candidates.min_by_key(|one| (Reverse(of_client(one)), one.stage, one.since));
+        let first = candidates
+            .min_by_key(|one| (Reverse(of_client(one)), one.stage == Stage::Response, one.since));
         let Some(first) = first else { return false };
         first.evicted = true;
         first.closes.cancel();
@@ -241,7 +252,11 @@ impl Place {
         }
         // A client that sends its body slowly must not make `/health` fail.
         let slow = |one: &Connection| others(one) && one.stage == Stage::Body && one.since != since;
-        let evicted = table.evict(slow);
+        let own = table.count(of_peer);
+        let of_others = |one: &Connection| others(one) && one.peer != Some(peer);
+        // A client with many requests must not make them fail either, even if it sends them fast.
+        let evicted = table.evict(slow)
+            || table.most_of_one_client(of_others) > own && table.evict(of_others);
         match evicted {
             true => self.places.log_eviction(true),
             false => self.places.log_refusal(),

@@ -145,7 +145,10 @@ fn the_client_with_the_most_slow_connections_gives_way_first() {
     // A head that has arrived does not help a client that floods with incomplete bodies.
     let body = (1, delivery, false);
     let bodies = [(9, head, none), body, body, body, body, body, body, (2, head, none)];
-    check_evictions(bodies, &[1, 2, 3, 4, 5, 0, 7]);
+    check_evictions(bodies, &[1, 2, 3, 4, 5, 0, 6]);
+    // A young connection is not closed before an old one that sends its body slowly.
+    let slow: [Open; 8] = std::array::from_fn(|client| (client as u8, delivery, false));
+    check_evictions(slow, &[0, 1, 2, 3]);
     // Deliveries that have arrived in full do not count, and are not closed.
     let arrived = (1, delivery, true);
     let github = [arrived, arrived, arrived, arrived, one, two, two, (3, delivery, false)];
@@ -169,6 +172,24 @@ fn a_request_takes_the_place_of_the_client_with_the_most_slow_bodies() {
     assert!(all.begin(5, Class::Other, peer(100)));
     let closed = |number| all.place(number).closes.is_cancelled();
     assert!(closed(2) && [0, 1, 3, 4, 5].into_iter().all(|number| !closed(number)));
+}
+
+#[test]
+fn a_request_takes_the_place_of_a_client_with_more_requests() {
+    // spec: W12b
+    let mut all = Fixture::new();
+    for number in 0..7 {
+        all.connect(number, None).unwrap();
+    }
+    for (number, client) in (0..5).zip([1, 2, 2, 3, 4]) {
+        assert!(all.begin(number, Class::Other, peer(client)));
+        all.place(number).body_arrived();
+    }
+    assert!(all.begin(5, Class::Other, peer(100)), "such as a check of the health");
+    let closed = |number| all.place(number).closes.is_cancelled();
+    assert!(closed(1) && [0, 2, 3, 4, 5].into_iter().all(|number| !closed(number)));
+    all.place(5).body_arrived();
+    assert!(!all.begin(6, Class::Other, peer(101)), "each client has one");
 }
 
 #[test]
