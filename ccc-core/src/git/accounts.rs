@@ -18,6 +18,8 @@ pub(super) struct Accounts {
     ambiguous: Option<u32>,
     /// The GID that can belong to groups outside the user namespace of this process.
     outside_group: Option<u32>,
+    /// Whether only the listed users and groups exist, because no directory service adds others.
+    complete: bool,
     users: Vec<User>,
     groups: Vec<Group>,
 }
@@ -46,6 +48,8 @@ struct Files<'a> {
     overflow_gid: &'a str,
     passwd: &'a str,
     group: &'a str,
+    /// `None` if the file cannot be read. A missing file is empty.
+    nsswitch: Option<&'a str>,
 }
 
 impl Accounts {
@@ -66,6 +70,11 @@ impl Accounts {
             "/etc/group",
         ]
         .map(read);
+        let nsswitch = match fs::read("/etc/nsswitch.conf") {
+            Ok(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Some(String::new()),
+            Err(_) => None,
+        };
         let files = Files {
             uid_map: uid_map.as_deref(),
             gid_map: &gid_map,
@@ -73,6 +82,7 @@ impl Accounts {
             overflow_gid: &overflow_gid,
             passwd: &passwd,
             group: &group,
+            nsswitch: nsswitch.as_deref(),
         };
         Self::parse(rustix::process::geteuid().as_raw(), files)
     }
@@ -104,6 +114,12 @@ impl Accounts {
             outside: (files.uid_map.is_some() && !inside).then_some(uid),
             ambiguous: (inside && !uids.iter().any(all)).then_some(uid),
             outside_group: (!gids.iter().any(all)).then_some(gid),
+            complete: files.nsswitch.is_some_and(names_only_files)
+                && !files
+                    .passwd
+                    .lines()
+                    .chain(files.group.lines())
+                    .any(|l| l.starts_with(['+', '-'])),
             users: users.collect(),
             groups: groups.collect(),
         }
@@ -138,8 +154,8 @@ impl Accounts {
     }
 
     /// Returns whether the user of this process and root are the only members of the group `gid`. A
-    /// group that is not listed can have members that a directory service names, unless its number
-    /// is the UID of this process: many distributions give each user such a group.
+    /// directory service can name members of a group. Only a group whose number is the UID of this
+    /// process is then private: many distributions give each user such a group.
     pub(super) fn is_private(&self, gid: u32) -> bool {
         if self.outside_group == Some(gid) {
             return false;
@@ -158,8 +174,33 @@ impl Accounts {
             || names().any(|name| uids(name).is_none_or(|uids| !uids.into_iter().all(ours)));
         let member = primary().any(|uid| uid == self.me)
             || names().filter_map(uids).flatten().any(|uid| uid == self.me);
-        !others && (gid == self.me || (!listed.is_empty() && member))
+        !others && (gid == self.me || (self.complete && !listed.is_empty() && member))
     }
+}
+
+/// Returns whether the text of `/etc/nsswitch.conf` names no source of users and groups other than
+/// the files of this machine. Without a line for a database, its source is the file.
+fn names_only_files(nsswitch: &str) -> bool {
+    nsswitch.lines().all(|line| {
+        let line = line.split('#').next().unwrap_or_default();
+        let Some((database, sources)) = line.split_once(':') else {
+            return true;
+        };
+        let database = database.trim().to_ascii_lowercase();
+        if !matches!(database.as_str(), "passwd" | "group" | "initgroups") {
+            return true;
+        }
+        // An action such as `[NOTFOUND=return]` can follow a source.
+        let mut is_action = false;
+        let sources = sources.replace(
+            |c| {
+                is_action = (is_action || c == '[') && c != ']';
+                is_action || c == ']'
+            },
+            " ",
+        );
+        sources.split_whitespace().all(|source| matches!(source, "files" | "compat" | "systemd"))
+    })
 }
 
 /// Returns the first and the last number of each range inside a user namespace, from the lines of
@@ -252,8 +293,61 @@ mod tests {
             ("", "service:x:-1:\n", 2000, false),
         ] {
             let passwd = format!("{PASSWD}{passwd}");
-            let files = Files { passwd: &passwd, group, gid_map: HOST, ..Files::default() };
+            let files = Files {
+                passwd: &passwd,
+                group,
+                gid_map: HOST,
+                nsswitch: Some("passwd: files\ngroup: files\n"),
+                ..Files::default()
+            };
             assert_eq!(Accounts::parse(1000, files).is_private(gid), private, "{passwd} {group}");
+        }
+    }
+
+    #[test]
+    fn a_listed_group_is_private_only_if_no_directory_service_names_members() {
+        // spec: X18f
+        for (nsswitch, private) in [
+            // There is no such file, or it does not name the databases.
+            (Some(""), true),
+            (Some("hosts: files dns ldap\n"), true),
+            (Some("passwd: files systemd\ngroup: files [SUCCESS=merge] systemd # ldap\n"), true),
+            (Some("passwd:\tcompat\ngroup:\tcompat\nshadow: files sss\n"), true),
+            (Some("# passwd: ldap\ngroup: files\n"), true),
+            (Some("passwd: files ldap\ngroup: files\n"), false),
+            (Some("passwd: files\ngroup: files sss\n"), false),
+            (Some(" group :files [ NOTFOUND=continue ] winbind\n"), false),
+            (Some("GROUP: nis\n"), false),
+            (Some("group: files[SUCCESS=merge]ldap\n"), false),
+            (Some("group: files\ninitgroups: ldap\n"), false),
+            (Some("group: files\ngroup: ldap\n"), false),
+            // The file cannot be read.
+            (None, false),
+        ] {
+            let files = Files {
+                passwd: PASSWD,
+                group: "service:x:2000:\n",
+                gid_map: HOST,
+                nsswitch,
+                ..Files::default()
+            };
+            let accounts = Accounts::parse(1000, files);
+            assert_eq!(accounts.is_private(2000), private, "{nsswitch:?}");
+            // The group with the number of the user has no other members.
+            assert!(accounts.is_private(1000), "{nsswitch:?}");
+        }
+        // In the mode `compat`, a line that begins with `+` or `-` stands for users of NIS.
+        for (passwd, group) in [("+::::::\n", ""), ("+@staff::::::\n", ""), ("", "+:::\n")] {
+            let (passwd, group) =
+                (format!("{PASSWD}{passwd}"), format!("service:x:2000:\n{group}"));
+            let files = Files {
+                passwd: &passwd,
+                group: &group,
+                gid_map: HOST,
+                nsswitch: Some("passwd: compat\n"),
+                ..Files::default()
+            };
+            assert!(!Accounts::parse(1000, files).is_private(2000), "{passwd} {group}");
         }
     }
 

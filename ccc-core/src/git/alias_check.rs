@@ -1,9 +1,11 @@
 //! The check of the names that symlinks give to changed files (spec: X17e).
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::AtomicBool;
 
 use super::aliases::{Alias, Symlink, TooManySteps, aliases, is_relevant};
 use super::blocking::spawn_blocking;
+use super::cancellable::cancellable;
 use super::diff_index::{Record, malformed};
 use super::names::protected_reason;
 use super::{HostGit, Refusal};
@@ -52,7 +54,8 @@ impl HostGit {
         let targets: HashMap<String, Vec<u8>> = objects.into_iter().zip(targets).collect();
         let changed: Vec<Vec<u8>> = records.iter().map(|record| record.path.clone()).collect();
         let policy = policy.clone();
-        let found = spawn_blocking(move || Ok(find(&entries, &targets, &changed, &policy))).await?;
+        let found =
+            cancellable(move |over| find(&entries, &targets, &changed, &policy, over)).await?;
         Ok(match found {
             Ok(found) => refusal(&found, redactor),
             Err(TooManySteps) => Some(Refusal::new(
@@ -70,6 +73,7 @@ fn find(
     targets: &HashMap<String, Vec<u8>>,
     changed: &[Vec<u8>],
     policy: &TrustPolicy,
+    cancelled: &AtomicBool,
 ) -> Result<Vec<Alias>, TooManySteps> {
     let symlinks: Vec<Symlink<'_>> = entries
         .iter()
@@ -80,7 +84,7 @@ fn find(
         .collect();
     let files: Vec<&[u8]> = entries.iter().map(|entry| &*entry.path).collect();
     let changed: Vec<&[u8]> = changed.iter().map(Vec::as_slice).collect();
-    aliases(&symlinks, &files, &changed, policy)
+    aliases(&symlinks, &files, &changed, policy, cancelled)
 }
 
 /// Returns the refusal of a change that affects the paths in `found`. The refusal names the paths

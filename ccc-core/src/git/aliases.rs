@@ -5,7 +5,9 @@
 //! through other symlinks, and compares their targets with the changed paths.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::resolve::{Raw, Resolver};
 use super::sorted::Sorted;
 use crate::file_name::fold_path;
 use crate::policy::{Protection, TrustPolicy};
@@ -43,14 +45,16 @@ pub(super) fn is_relevant(path: &[u8], policy: &TrustPolicy) -> bool {
 /// Returns the paths in `changed` that have a protected name through the symlinks of a tree, and
 /// the paths in `files` that get one through a symlink in `changed`. `symlinks` and `files` are all
 /// symlinks and all paths of the tree after the change. Paths that are protected themselves are
-/// omitted. The number of steps is limited.
+/// omitted. The number of steps is limited. The search ends with this error too if another thread
+/// sets `cancelled`.
 pub(super) fn aliases(
     symlinks: &[Symlink<'_>],
     files: &[&[u8]],
     changed: &[&[u8]],
     policy: &TrustPolicy,
+    cancelled: &AtomicBool,
 ) -> Result<Vec<Alias>, TooManySteps> {
-    Search::new(symlinks, files, changed, policy).run(MAX_STEPS)
+    Search::new(symlinks, files, changed, policy, cancelled).run(MAX_STEPS)
 }
 
 /// A symlink whose target is in the tree.
@@ -58,6 +62,7 @@ struct Link<'a> {
     path: &'a [u8],
     /// The target from the root of the tree.
     target: String,
+    /// Whether the change created the symlink, or one on the way to the target.
     is_changed: bool,
 }
 
@@ -78,6 +83,7 @@ struct Search<'a> {
     files: Sorted<&'a [u8]>,
     changed: Sorted<&'a [u8]>,
     policy: &'a TrustPolicy,
+    cancelled: &'a AtomicBool,
     steps: usize,
     found: Vec<Alias>,
     queue: Vec<Name<'a>>,
@@ -89,15 +95,30 @@ impl<'a> Search<'a> {
         files: &[&'a [u8]],
         changed: &[&'a [u8]],
         policy: &'a TrustPolicy,
+        cancelled: &'a AtomicBool,
     ) -> Self {
         let changed_paths: HashSet<&[u8]> = changed.iter().copied().collect();
-        let links = symlinks.iter().filter_map(|symlink| {
-            let key = key(symlink.path);
-            let target = resolve(&key, symlink.target)?;
+        let raw = Sorted::new(symlinks.iter().map(|symlink| {
             let is_changed = changed_paths.contains(symlink.path);
-            Some((key, Link { path: symlink.path, target, is_changed }))
-        });
-        let links = Sorted::new(links);
+            let target = String::from_utf8_lossy(symlink.target);
+            (key(symlink.path), Raw { path: symlink.path, target, is_changed })
+        }));
+        let mut resolver = Resolver::new(&raw, MAX_STEPS);
+        let mut links = Vec::new();
+        for (key, symlink) in raw.entries() {
+            let path = symlink.path;
+            if cancelled.load(Ordering::Relaxed) {
+                break;
+            }
+            let targets = resolver.targets(key, symlink).into_iter();
+            links.extend(
+                targets.map(|(target, is_changed)| {
+                    (key.to_owned(), Link { path, target, is_changed })
+                }),
+            );
+        }
+        let steps = resolver.steps;
+        let links = Sorted::new(links.into_iter());
         // The other paths matter only for new symlinks.
         let files = if links.values().any(|link| link.is_changed) { files } else { &[] };
         Self {
@@ -105,7 +126,8 @@ impl<'a> Search<'a> {
             files: Sorted::new(files.iter().map(|path| (key(path), *path))),
             changed: Sorted::new(changed.iter().map(|path| (key(path), *path))),
             policy,
-            steps: 0,
+            cancelled,
+            steps,
             found: Vec::new(),
             queue: Vec::new(),
         }
@@ -124,6 +146,9 @@ impl<'a> Search<'a> {
                 });
             }
         }
+        if self.must_stop(max_steps) {
+            return Err(TooManySteps);
+        }
         let mut seen = HashSet::new();
         while let Some(name) = self.queue.pop() {
             // Below a protected name, all names are protected, so one of them suffices.
@@ -136,13 +161,17 @@ impl<'a> Search<'a> {
             }
             self.compare(&name);
             self.follow(&name);
-            if self.steps > max_steps {
+            if self.must_stop(max_steps) {
                 return Err(TooManySteps);
             }
         }
         self.found.sort();
         self.found.dedup_by(|one, other| one.path == other.path);
         Ok(self.found)
+    }
+
+    fn must_stop(&self, max_steps: usize) -> bool {
+        self.steps > max_steps || self.cancelled.load(Ordering::Relaxed)
     }
 
     /// Compares the paths to which `name` leads with the changed paths.
@@ -224,24 +253,6 @@ fn key(path: &[u8]) -> String {
 /// Returns the directories above `path`, without the root.
 fn ancestors(path: &str) -> impl Iterator<Item = &str> {
     path.match_indices('/').map(|(at, _)| &path[..at])
-}
-
-/// Returns the path to which a symlink at `path` leads, or `None` if it leaves the tree.
-fn resolve(path: &str, target: &[u8]) -> Option<String> {
-    let target = String::from_utf8_lossy(target);
-    if target.starts_with('/') {
-        return None;
-    }
-    let mut names: Vec<String> = path.split('/').map(str::to_owned).collect();
-    names.pop();
-    for part in target.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => drop(names.pop()?),
-            name => names.extend(fold_path(name)),
-        }
-    }
-    Some(names.join("/"))
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ use super::accounts::Accounts;
 use super::acl::{Acl, Subject};
 use super::blocking::unusable;
 use super::own_dir::refused;
+use super::shell_word::shell_word;
 use crate::{Error, Result};
 
 const OTHERS_WRITE: u32 = 0o002;
@@ -76,7 +77,7 @@ fn may_write(path: &Path, mode: u32, writer: Subject) -> Error {
     let why = format!(
         "may be written by {writer} (mode {mode:o}), and therefore by other users, who can replace the data directory in it: \
          restrict it with `chmod go-w {}`, or choose a data directory elsewhere{}",
-        path.display(),
+        shell_word(path),
         volume_step(path)
     );
     refused(path, &why)
@@ -84,11 +85,13 @@ fn may_write(path: &Path, mode: u32, writer: Subject) -> Error {
 
 /// Returns the error of the directory `path`, whose ACL permits `writer` to change it.
 fn may_write_by_acl(path: &Path, writer: Subject) -> Error {
-    let shown = path.display();
+    let word = shell_word(path);
     let command = match writer {
-        Subject::User(uid) => format!("setfacl -x u:{uid} {shown}"),
-        Subject::Group(gid) => format!("setfacl -x g:{gid} {shown}"),
-        Subject::OwningGroup | Subject::Others => format!("setfacl -m g::rx,o::rx {shown}"),
+        Subject::User(uid) => format!("setfacl -x u:{uid} {word}"),
+        Subject::Group(gid) => format!("setfacl -x g:{gid} {word}"),
+        // With a list, these commands restrict the mask or the entry for others, and permit nothing.
+        Subject::OwningGroup => format!("chmod g-w {word}"),
+        Subject::Others => format!("chmod o-w {word}"),
     };
     let why = format!(
         "has an access control list by which {writer} may write it and replace the data directory in it: remove this \

@@ -25,7 +25,7 @@ pub(crate) async fn cancellable<T: Send + 'static>(
     let guard = CancelOnDrop(Arc::default());
     let flag = Arc::clone(&guard.0);
     tokio::task::spawn_blocking(move || work(&flag)).await.map_err(|e| {
-        let line = "a task that searches for secrets ended without a result";
+        let line = "a task that reads text or a change ended without a result";
         Error::new(ErrorKind::Unexpected, line).with_source(e)
     })
 }

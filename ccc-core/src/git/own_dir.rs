@@ -19,6 +19,7 @@ use super::accounts::Accounts;
 use super::acl::Acl;
 use super::ancestors::{check_ancestors, volume_step};
 use super::blocking::unusable;
+use super::shell_word::shell_word;
 use crate::private_dir::create_private_dir;
 use crate::{Error, ErrorKind, Result};
 
@@ -250,7 +251,7 @@ impl OwnDir {
         let why = format!(
             "has a default access control list by which {writer} may write new files: remove the list here and below with \
              `setfacl -R -b -k {}`",
-            self.path.display()
+            shell_word(&self.path)
         );
         Err(refused(&self.path, &why))
     }
@@ -324,7 +325,7 @@ fn is_accessible(path: &Path, mode: u32) -> Error {
     let line = format!(
         "is accessible to other users (mode {mode:o}): restrict it with `chmod 700 {}`. If other users may write it, also \
          remove the directories `mirrors` and `runs` of the data directory, because other users can have replaced them",
-        path.display()
+        shell_word(path)
     );
     refused(path, &line)
 }

@@ -15,6 +15,11 @@ impl<T> Sorted<T> {
         self.0.iter().map(|(_, value)| value)
     }
 
+    /// Returns all paths with their values.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&str, &T)> {
+        self.0.iter().map(|(path, value)| (path.as_str(), value))
+    }
+
     /// Returns the values with the path `path`.
     pub(super) fn at(&self, path: &str) -> impl Iterator<Item = &T> {
         let start = self.0.partition_point(|(other, _)| other.as_str() < path);

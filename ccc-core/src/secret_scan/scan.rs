@@ -107,9 +107,18 @@ pub fn redact(text: &str) -> Cow<'_, str> {
 /// Returns `text` like [`redact`]. Returns `[REDACTED]` if another thread sets `cancelled` during the
 /// search.
 pub(crate) fn redact_until<'a>(text: &'a str, cancelled: &AtomicBool) -> Cow<'a, str> {
+    redact_by(text, |bytes| find_until(bytes, cancelled))
+}
+
+/// Returns `text` like [`redact`], with the secrets that `search` finds. Returns `[REDACTED]` if
+/// `search` returns `None`.
+pub(super) fn redact_by(
+    text: &str,
+    mut search: impl FnMut(&[u8]) -> Option<Vec<Found>>,
+) -> Cow<'_, str> {
     let mut text = Cow::Borrowed(text);
-    for _ in 0..=MAX_SEARCHES {
-        match find_until(text.as_bytes(), cancelled) {
+    for _ in 0..MAX_SEARCHES {
+        match search(text.as_bytes()) {
             Some(found) if found.is_empty() => return text,
             Some(found) => text = Cow::Owned(without(&text, &found)),
             None => break,

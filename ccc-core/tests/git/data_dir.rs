@@ -310,17 +310,18 @@ async fn a_mirror_that_others_can_write_is_not_used() {
     let world = World::new(TREE);
     world.checkout(run(1)).await.unwrap();
     let mut next = 2;
-    for (path, open, closed) in [
-        ("mirrors/example.com", 0o777, 0o700),
-        ("mirrors/example.com/7.git", 0o720, 0o700),
-        ("mirrors/example.com/7.git", 0o702, 0o755),
-        ("mirrors/example.com/7.git/config", 0o666, 0o644),
+    let writable = "may be written by other users";
+    for (path, open, closed, words) in [
+        ("mirrors/example.com", 0o777, 0o700, "is accessible to other users (mode 777)"),
+        ("mirrors/example.com/7.git", 0o720, 0o700, writable),
+        ("mirrors/example.com/7.git", 0o702, 0o755, writable),
+        ("mirrors/example.com/7.git/config", 0o666, 0o644, writable),
     ] {
         let path = world.path().join("host").join(path);
         chmod(&path, open);
         let error = world.checkout(run(next)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Refused, "{path:?} {open:o}: {error}");
-        assert!(error.to_string().contains("may be written by other users"), "{error}");
+        assert!(error.to_string().contains(words), "{error}");
         chmod(&path, closed);
         world.checkout(run(next + 1)).await.unwrap();
         next += 2;

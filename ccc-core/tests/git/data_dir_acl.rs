@@ -85,6 +85,32 @@ fn an_acl_above_the_data_directory_counts_as_the_kernel_applies_it() {
     }
 }
 
+#[test]
+fn the_command_for_the_group_of_a_directory_closes_it_and_opens_it_for_nobody() {
+    // spec: X18e
+    let root = rustix::process::geteuid().is_root();
+    if !has_part("root", root, "run this as root") {
+        return;
+    }
+    let place = tempfile::tempdir().unwrap();
+    let above = place.path().join("two words; 'x'");
+    fs::create_dir(&above).unwrap();
+    std::os::unix::fs::chown(&above, None, Some(4003)).unwrap();
+    if !set(&above, ACCESS, Some((USER, 0)), 7, 7) {
+        return;
+    }
+    let error = HostGit::open(above.join("host")).unwrap_err().to_string();
+    let quoted = above.to_str().unwrap().replace('\'', "'\\''");
+    let command = format!("chmod g-w '{quoted}'");
+    assert!(error.contains("its group may write it"), "{error}");
+    assert!(error.contains(&format!("`{command}`")), "{error}");
+    let status = std::process::Command::new("sh").args(["-c", &command]).status().unwrap();
+    assert!(status.success());
+    let mode = fs::metadata(&above).unwrap().permissions().mode() & 0o7777;
+    assert_eq!(mode, 0o750);
+    HostGit::open(above.join("host")).unwrap();
+}
+
 #[tokio::test]
 async fn new_files_of_the_data_directory_get_no_acl() {
     // spec: X18e

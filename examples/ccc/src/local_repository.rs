@@ -62,12 +62,6 @@ impl RepositoryView {
     pub(crate) fn path(&self) -> &Path {
         self.dir.path()
     }
-
-    /// Returns whether the repository was cloned with a filter, so that objects can be missing.
-    pub(crate) fn is_partial(&self) -> bool {
-        let packs = std::fs::read_dir(self.path().join("objects/pack")).into_iter().flatten();
-        packs.flatten().any(|pack| pack.path().extension() == Some(OsStr::new("promisor")))
-    }
 }
 
 /// Writes the view of the repository with the objects in `data/objects` to `view`.

@@ -36,7 +36,7 @@ impl CheckedRepository {
         let branch = current_branch(&root, &safe).await?;
         check_object_format(&root, &safe).await?;
         let view = RepositoryView::new(&root)?;
-        check_complete(&root, &view).await?;
+        check_complete(&root, &view, &branch).await?;
         Ok(Self { root, view, branch })
     }
 }
@@ -114,25 +114,33 @@ async fn check_object_format(root: &Path, safe: &[OsString]) -> Result<()> {
     }
 }
 
-/// Checks that the repository at `root` has the whole history of its branches. A fetch from it would
-/// otherwise fail.
-async fn check_complete(root: &Path, view: &RepositoryView) -> Result<()> {
+/// Checks that the repository at `root` has all objects of `branch`, the only branch that a run
+/// fetches. The fetch would otherwise fail.
+async fn check_complete(root: &Path, view: &RepositoryView, branch: &str) -> Result<()> {
     let shown = quoted(root);
     let shallow = view.path().join("shallow");
     if std::fs::metadata(shallow).is_ok_and(|found| found.len() > 0) {
         let step = format!("fetch the rest of the history with `git -C {shown} fetch --unshallow`");
         return Err(unusable(root, "is a shallow clone, which lacks a part of the history", &step));
     }
-    if !view.is_partial() {
+    let reference = format!("refs/heads/{branch}");
+    let exists = ["rev-parse", "--verify", "--quiet", &reference];
+    if !git_in(view.path(), &[], &exists).await?.status.success() {
+        // The branch has no commit yet.
         return Ok(());
     }
     // The view has no remote, so git cannot fetch the missing objects.
-    let args = ["rev-list", "--objects", "--quiet", "--branches"];
+    let args = ["rev-list", "--objects", "--quiet", &reference];
     if git_in(view.path(), &[], &args).await?.status.success() {
         return Ok(());
     }
-    let step = format!("fetch these objects with `git -C {shown} fetch --refetch --no-filter`");
-    Err(unusable(root, "is a partial clone, which lacks objects of its branches", &step))
+    let fetch = format!("`git -C {shown} fetch --refetch --no-filter`");
+    let step = if view.path().join("objects/info/alternates").exists() {
+        format!("fetch these objects with {fetch}, or in the repository that its file `objects/info/alternates` names")
+    } else {
+        format!("fetch these objects with {fetch}")
+    };
+    Err(unusable(root, "lacks objects of the checked-out branch", &step))
 }
 
 /// Returns `path` in the form of one word of a shell.

@@ -1,5 +1,8 @@
 use super::*;
 
+/// The flag of a search that nothing ends.
+static RUNNING: AtomicBool = AtomicBool::new(false);
+
 /// Returns `PATH (SYMLINK)` for each alias of a tree with the symlinks `links` (`PATH -> TARGET`)
 /// and the files `files`, of which `changed` are changed.
 fn found(links: &[&str], files: &[&str], changed: &[&str]) -> Result<Vec<String>, TooManySteps> {
@@ -12,7 +15,7 @@ fn found(links: &[&str], files: &[&str], changed: &[&str]) -> Result<Vec<String>
     all.extend(symlinks.iter().map(|symlink| symlink.path));
     let changed: Vec<&[u8]> = changed.iter().map(|path| path.as_bytes()).collect();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Ok(aliases(&symlinks, &all, &changed, &TrustPolicy::default())?
+    Ok(aliases(&symlinks, &all, &changed, &TrustPolicy::default(), &RUNNING)?
         .iter()
         .map(|alias| format!("{} ({})", text(&alias.path), text(&alias.symlink)))
         .collect())
@@ -49,6 +52,45 @@ fn changes_of_files_with_a_protected_name_are_found() {
     check(&["CLAUDE.md -> readme.MD"], &["README.md"], &["README.md (CLAUDE.md)"]);
     // Another spelling of a symlink does not hide it.
     check(&["CLAUDE.md -> doc/x", "doc -> d", "DOC -> e"], &["d/x"], &["d/x (CLAUDE.md)"]);
+}
+
+#[test]
+fn a_parent_directory_is_that_of_the_directory_to_which_a_symlink_leads() {
+    // spec: X17e
+    let up = "CLAUDE.md -> docs/../README.md";
+    let found = &["lib/README.md (CLAUDE.md)"];
+    check(&[up, "docs -> lib/docs"], &["lib/README.md"], found);
+    // Through several symlinks, below a directory, and with several parents.
+    check(&[up, "docs -> a", "a -> lib/docs"], &["lib/README.md"], found);
+    check(&[up, "docs -> a/docs", "a -> lib"], &["lib/README.md"], found);
+    check(&["CLAUDE.md -> docs/x/../../README.md", "docs -> lib/docs"], &["lib/README.md"], found);
+    check(&["CLAUDE.md -> d/docs/../README.md", "d/docs -> ../lib/x"], &["lib/README.md"], found);
+    check(
+        &["CLAUDE.md -> a", "a -> docs/../README.md", "docs -> lib/x"],
+        &["lib/README.md"],
+        found,
+    );
+    check(
+        &[up, "docs -> x/../lib/docs", "x -> y/z"],
+        &["y/lib/README.md"],
+        &["y/lib/README.md (CLAUDE.md)"],
+    );
+    // Another spelling of a symlink does not hide it or a directory.
+    check(&[up, "DOCS -> lib/docs"], &["lib/README.md"], found);
+    check(&[up, "DOCS -> lib/docs"], &["README.md"], &["README.md (CLAUDE.md)"]);
+    // A symlink that leaves the tree or forms a loop.
+    check(&[up, "docs -> /lib/docs"], &["lib/README.md"], &[]);
+    check(&[up, "docs -> ../lib/docs"], &["lib/README.md"], &[]);
+    check(&[up, "docs -> docs/.."], &["lib/README.md"], &[]);
+}
+
+#[test]
+fn a_new_symlink_on_the_way_to_a_parent_directory_counts() {
+    // spec: X17e
+    let links = &["CLAUDE.md -> docs/../README.md", "docs -> lib/docs"];
+    let files = &["lib/README.md", "lib/docs/a", "README.md"];
+    assert_eq!(found(links, files, &["docs"]).unwrap(), ["lib/README.md (CLAUDE.md)"]);
+    assert_eq!(found(links, files, &["lib/docs/a"]).unwrap(), [""; 0]);
 }
 
 #[test]
@@ -93,7 +135,7 @@ fn the_number_of_steps_is_limited() {
             .iter()
             .map(|(path, target)| Symlink { path: path.as_bytes(), target: target.as_bytes() })
             .collect();
-        aliases(&symlinks, &[], changed, &policy).map(|found| found.len())
+        aliases(&symlinks, &[], changed, &policy, &RUNNING).map(|found| found.len())
     };
     let ordinary: Vec<(String, String)> =
         (0..100_000).map(|n| (format!("links/{n}"), format!("../data/{n}"))).collect();
@@ -117,6 +159,43 @@ fn the_number_of_steps_is_limited() {
         .iter()
         .map(|(path, target)| Symlink { path: path.as_bytes(), target: target.as_bytes() })
         .collect();
-    let search = Search::new(&symlinks, &[], &[], &policy);
+    let search = Search::new(&symlinks, &[], &[], &policy, &RUNNING);
     assert_eq!(search.run(1_000), Err(TooManySteps));
+}
+
+#[test]
+fn the_number_of_ways_to_a_parent_directory_is_limited() {
+    // spec: X17e
+    // Each symlink doubles the number of ways.
+    let links: Vec<(String, String)> = (0..30)
+        .map(|n| (format!("a{n}"), format!("a{0}/../a{0}/..", n + 1)))
+        .chain([("CLAUDE.md".to_owned(), "a0".to_owned())])
+        .collect();
+    let symlinks: Vec<Symlink<'_>> = links
+        .iter()
+        .map(|(path, target)| Symlink { path: path.as_bytes(), target: target.as_bytes() })
+        .collect();
+    let policy = TrustPolicy::default();
+    assert_eq!(aliases(&symlinks, &[], &[], &policy, &RUNNING), Err(TooManySteps));
+}
+
+#[test]
+fn a_search_ends_with_its_run() {
+    // spec: X16a
+    let links = ["CLAUDE.md -> a", "a -> b", "b -> c"];
+    let symlinks: Vec<Symlink<'_>> = links
+        .iter()
+        .map(|link| link.split_once(" -> ").unwrap())
+        .map(|(path, target)| Symlink { path: path.as_bytes(), target: target.as_bytes() })
+        .collect();
+    let policy = TrustPolicy::default();
+    let changed: &[&[u8]] = &[b"c"];
+    let ended = AtomicBool::new(true);
+    assert_eq!(aliases(&symlinks, &[], changed, &policy, &ended), Err(TooManySteps));
+    // The run ends during the search.
+    ended.store(false, Ordering::Relaxed);
+    let search = Search::new(&symlinks, &[], changed, &policy, &ended);
+    ended.store(true, Ordering::Relaxed);
+    assert_eq!(search.run(MAX_STEPS), Err(TooManySteps));
+    assert_eq!(aliases(&symlinks, &[], changed, &policy, &RUNNING).unwrap().len(), 1);
 }

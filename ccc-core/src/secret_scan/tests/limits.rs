@@ -6,8 +6,9 @@ use super::encodings::{base64, bomb, gzip, zip};
 use super::{Random, scanned};
 use crate::secret_scan::layers::search;
 use crate::secret_scan::meter::Meter;
+use crate::secret_scan::scan::redact_by;
 use crate::secret_scan::shape::Class;
-use crate::secret_scan::{Budget, scan};
+use crate::secret_scan::{Budget, Found, scan};
 
 #[test]
 fn a_small_text_that_expands_to_a_large_one_needs_few_steps() {
@@ -212,5 +213,22 @@ fn a_cancelled_scan_ends() {
     for (cancelled, expected) in [(true, true), (false, false)] {
         let scan = scan(bytes.as_bytes(), &mut Budget::of_change(), &AtomicBool::new(cancelled));
         assert_eq!(scan.is_none(), expected);
+    }
+}
+
+#[test]
+fn a_text_is_searched_at_most_three_times() {
+    // spec: X16a
+    for (secrets, searches, cleaned) in
+        [(0, 1, "aaaa"), (2, 3, "[REDACTED][REDACTED]aa"), (usize::MAX, 3, "[REDACTED]")]
+    {
+        let mut count = 0;
+        let result = redact_by("aaaa", |bytes| {
+            count += 1;
+            let at = memchr::memchr(b'a', bytes).filter(|_| count <= secrets);
+            let found = at.map(|at| Found { range: at..at + 1, format: "test" });
+            Some(found.into_iter().collect())
+        });
+        assert_eq!((count, &*result), (searches, cleaned), "{secrets} secrets");
     }
 }

@@ -7,11 +7,11 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// Maximum length of a plain tag's name, in bytes.
-const MAX_NAME: usize = 40;
+const MAX_NAME: usize = 24;
 /// Maximum number of words in a plain tag's name.
-const MAX_WORDS: usize = 4;
+const MAX_WORDS: usize = 2;
 /// Maximum total length of the different names in a document, in bytes.
-const MAX_TOTAL: usize = 160;
+const MAX_TOTAL: usize = 48;
 /// Maximum number of plain tags with no words between them, as in `cp <from> <to>`.
 const MAX_ADJACENT: usize = 3;
 

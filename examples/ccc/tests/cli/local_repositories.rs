@@ -98,6 +98,7 @@ fn a_repository_that_a_run_cannot_use_is_refused_with_the_next_step() {
     let plain = at("plain");
     repository(&plain, &[]);
     git(&plain, &["config", "uploadpack.allowFilter", "true"]);
+    let head = git(&plain, &["rev-parse", "HEAD"]);
     let url = format!("file://{}", plain.display());
     git(dir.path(), &["clone", "--quiet", "--depth=1", &url, "shallow"]);
     git(dir.path(), &["clone", "--quiet", "--depth=1", &url, "two words"]);
@@ -105,6 +106,15 @@ fn a_repository_that_a_run_cannot_use_is_refused_with_the_next_step() {
         let filter = format!("--filter={filter}");
         git(dir.path(), &["clone", "--quiet", "--no-checkout", &filter, &url, name]);
     }
+    // A repository that borrows the objects of a partial clone.
+    git(dir.path(), &["init", "--quiet", "alternates"]);
+    let borrowed = format!("{}\n", at("partial/.git/objects").display());
+    std::fs::write(at("alternates/.git/objects/info/alternates"), borrowed).unwrap();
+    git(&at("alternates"), &["update-ref", "refs/heads/main", &head]);
+    git(dir.path(), &["clone", "--quiet", "--no-hardlinks", "plain", "damaged"]);
+    let blob = git(&plain, &["rev-parse", "HEAD:a/b/c"]);
+    let (start, end) = blob.split_at(2);
+    std::fs::remove_file(at("damaged/.git/objects").join(start).join(end)).unwrap();
     git(dir.path(), &["clone", "--quiet", "plain", "detached"]);
     git(&at("detached"), &["switch", "--quiet", "--detach"]);
     repository(&at("sha256"), &["--object-format=sha256"]);
@@ -116,6 +126,9 @@ fn a_repository_that_a_run_cannot_use_is_refused_with_the_next_step() {
         ("two words", "two words' fetch --unshallow`"),
         ("partial", "fetch --refetch --no-filter`"),
         ("treeless", "fetch --refetch --no-filter`"),
+        ("alternates", "lacks objects of the checked-out branch"),
+        ("alternates", "or in the repository that its file `objects/info/alternates` names"),
+        ("damaged", "lacks objects of the checked-out branch"),
         ("detached", "`git switch BRANCH`"),
         ("sha256", "supports only SHA-1"),
         ("empty", "is not in a git repository"),
@@ -134,6 +147,33 @@ fn a_repository_that_a_run_cannot_use_is_refused_with_the_next_step() {
     for name in usable {
         solved(dir.path(), OsStr::new(name), &at(name));
     }
+}
+
+#[test]
+fn a_repository_needs_only_the_objects_of_the_checked_out_branch() {
+    // spec: X20e
+    let dir = tempfile::TempDir::new().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    let plain = at("plain");
+    repository(&plain, &[]);
+    git(&plain, &["config", "uploadpack.allowFilter", "true"]);
+    git(&plain, &["switch", "--quiet", "--create", "side"]);
+    std::fs::write(plain.join("large"), "large").unwrap();
+    git(&plain, &["add", "."]);
+    git(&plain, &["commit", "--quiet", "-m", "large"]);
+    git(&plain, &["switch", "--quiet", "main"]);
+    let url = format!("file://{}", plain.display());
+    git(dir.path(), &["clone", "--quiet", "--filter=blob:none", &url, "partial"]);
+    let partial = at("partial");
+    // The history of the branch is complete, that of another branch is not.
+    git(&partial, &["rev-list", "--objects", "main"]);
+    git(&partial, &["cat-file", "-e", "main~1:sum.txt"]);
+    git(&partial, &["branch", "--quiet", "side", "origin/side"]);
+    solved(dir.path(), OsStr::new("partial"), &partial);
+    // The other branch is checked out.
+    git(&partial, &["symbolic-ref", "HEAD", "refs/heads/side"]);
+    std::fs::remove_dir_all(at("data")).unwrap();
+    refused(dir.path(), "partial", "lacks objects of the checked-out branch", &[]);
 }
 
 /// Creates a repository that belongs to another user, and a home directory. Returns `None` if this
