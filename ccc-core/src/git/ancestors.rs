@@ -20,8 +20,8 @@ use std::path::Path;
 
 use super::accounts::Accounts;
 use super::acl::{Acl, Subject};
+use super::blocking::refused;
 use super::blocking::unusable;
-use super::own_dir::refused;
 use super::shell_word::shell_word;
 use crate::{Error, Result};
 

@@ -39,3 +39,9 @@ pub(super) fn unusable(path: &Path, error: &std::io::Error) -> Error {
     let line = format!("cannot read or write the path {}: {error}", path.display());
     Error::new(ErrorKind::from_io(error), line)
 }
+
+/// Returns the error of a file or directory that must not be used. `why` completes the sentence that
+/// begins with `path`.
+pub(super) fn refused(path: &Path, why: &str) -> Error {
+    Error::new(ErrorKind::Refused, format!("{} {why}", path.display()))
+}

@@ -8,7 +8,8 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
-use super::own_dir::{OwnDir, refused};
+use super::blocking::refused;
+use super::own_dir::OwnDir;
 use crate::Result;
 
 /// Maximum size of a configuration file, in bytes. `git init` writes less than 200 bytes.

@@ -18,7 +18,7 @@ use rustix::io::Errno;
 use super::accounts::Accounts;
 use super::acl::Acl;
 use super::ancestors::{check_ancestors, volume_step};
-use super::blocking::unusable;
+use super::blocking::{refused, unusable};
 use super::shell_word::shell_word;
 use crate::private_dir::create_private_dir;
 use crate::{Error, ErrorKind, Result};
@@ -328,8 +328,4 @@ fn is_accessible(path: &Path, mode: u32) -> Error {
         shell_word(path)
     );
     refused(path, &line)
-}
-
-pub(super) fn refused(path: &Path, why: &str) -> Error {
-    Error::new(ErrorKind::Refused, format!("{} {why}", path.display()))
 }

@@ -62,6 +62,15 @@ impl RepositoryView {
     pub(crate) fn path(&self) -> &Path {
         self.dir.path()
     }
+
+    /// Returns whether objects of the repository can be missing: it was cloned with a filter, or it
+    /// borrows the objects of another repository.
+    pub(crate) fn can_lack_objects(&self) -> bool {
+        let objects = self.path().join("objects");
+        let packs = std::fs::read_dir(objects.join("pack")).into_iter().flatten();
+        objects.join("info/alternates").exists()
+            || packs.flatten().any(|pack| pack.path().extension() == Some(OsStr::new("promisor")))
+    }
 }
 
 /// Writes the view of the repository with the objects in `data/objects` to `view`.

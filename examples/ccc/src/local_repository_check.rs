@@ -123,6 +123,10 @@ async fn check_complete(root: &Path, view: &RepositoryView, branch: &str) -> Res
         let step = format!("fetch the rest of the history with `git -C {shown} fetch --unshallow`");
         return Err(unusable(root, "is a shallow clone, which lacks a part of the history", &step));
     }
+    // The check reads the whole history, which takes long in a large repository.
+    if !view.can_lack_objects() {
+        return Ok(());
+    }
     let reference = format!("refs/heads/{branch}");
     let exists = ["rev-parse", "--verify", "--quiet", &reference];
     if !git_in(view.path(), &[], &exists).await?.status.success() {
@@ -136,7 +140,9 @@ async fn check_complete(root: &Path, view: &RepositoryView, branch: &str) -> Res
     }
     let fetch = format!("`git -C {shown} fetch --refetch --no-filter`");
     let step = if view.path().join("objects/info/alternates").exists() {
-        format!("fetch these objects with {fetch}, or in the repository that its file `objects/info/alternates` names")
+        format!(
+            "fetch these objects with {fetch}, or in the repository that its file `objects/info/alternates` names"
+        )
     } else {
         format!("fetch these objects with {fetch}")
     };
