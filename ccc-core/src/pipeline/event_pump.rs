@@ -3,17 +3,18 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::Poll;
 
 use futures_util::task::AtomicWaker;
 use tokio::sync::mpsc;
 
-use super::event_queue::EventQueue;
+use super::event_queue::{CleanedEvent, EventQueue};
 use super::run_context::RunContext;
 use crate::Result;
 use crate::agent::AgentEvent;
-use crate::observe::Redactor;
+use crate::git::cancellable;
 
 /// Number of bytes of text that may wait for the removal of secrets. While more bytes wait, the agent
 /// is not polled.
@@ -37,6 +38,18 @@ pub(super) struct EventPump(mpsc::UnboundedReceiver<AgentEvent>);
 pub(super) struct Backlog {
     bytes: AtomicUsize,
     agent: AtomicWaker,
+}
+
+/// The removal of secrets from events. `None` stands for the end of the events. The flag becomes true
+/// if the caller no longer needs the result.
+trait Clean:
+    FnMut(Option<Vec<AgentEvent>>, &Arc<AtomicBool>) -> Vec<CleanedEvent> + Send + 'static
+{
+}
+
+impl<F> Clean for F where
+    F: FnMut(Option<Vec<AgentEvent>>, &Arc<AtomicBool>) -> Vec<CleanedEvent> + Send + 'static
+{
 }
 
 /// Returns a pump and its sender.
@@ -83,25 +96,61 @@ impl Backlog {
 }
 
 impl EventPump {
-    /// Removes the secrets from the events, and passes the events to the observer in their order.
-    /// Returns after the sender has been dropped.
-    pub(super) async fn run(mut self, run: &RunContext, backlog: &Backlog) -> Result<()> {
+    /// Executes `work`, which sends events. Meanwhile removes the secrets from the events, and passes
+    /// the events to the observer in their order. Returns the result of `work`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unexpected`](crate::ErrorKind::Unexpected) if the removal of secrets panics. The
+    /// future of `work` is then dropped, because no event could reach the observer any more.
+    pub(super) async fn run<T>(
+        self,
+        run: &RunContext,
+        backlog: &Backlog,
+        work: impl Future<Output = T>,
+    ) -> Result<T> {
+        let redactor = Arc::clone(&run.redactor);
         let mut queue = EventQueue::default();
+        let clean = move |events: Option<Vec<AgentEvent>>, cancelled: &Arc<AtomicBool>| {
+            let redactor = redactor.until(cancelled);
+            match events {
+                Some(events) => {
+                    events.into_iter().flat_map(|event| queue.next(event, &redactor)).collect()
+                }
+                None => std::mem::take(&mut queue).rest(&redactor),
+            }
+        };
+        self.beside(work, backlog, clean, |event| run.emit_agent(event)).await
+    }
+
+    async fn beside<T>(
+        self,
+        work: impl Future<Output = T>,
+        backlog: &Backlog,
+        clean: impl Clean,
+        emit: impl FnMut(CleanedEvent),
+    ) -> Result<T> {
+        let work = async { Ok(work.await) };
+        let (ended, ()) = tokio::try_join!(work, self.pass(backlog, clean, emit))?;
+        Ok(ended)
+    }
+
+    /// Passes the events through `clean` to `emit`. Returns after the sender has been dropped.
+    async fn pass(
+        mut self,
+        backlog: &Backlog,
+        mut clean: impl Clean,
+        mut emit: impl FnMut(CleanedEvent),
+    ) -> Result<()> {
         let mut batch = Vec::new();
         while self.0.recv_many(&mut batch, MAX_BATCH).await > 0 {
             let mut events = std::mem::take(&mut batch);
             let bytes: usize = events.iter_mut().map(size).sum();
-            let clean = move |redactor: &Redactor| {
-                let next = |event| queue.next(event, redactor);
-                (events.into_iter().flat_map(next).collect::<Vec<_>>(), queue)
-            };
-            let (cleaned, used) = run.redacted(clean).await?;
-            queue = used;
+            let (cleaned, used) = cancellable(move |flag| (clean(Some(events), flag), clean)).await?;
+            clean = used;
             backlog.remove(bytes);
-            cleaned.into_iter().for_each(|event| run.emit_agent(event));
+            cleaned.into_iter().for_each(&mut emit);
         }
-        let rest = run.redacted(move |redactor| queue.rest(redactor)).await?;
-        rest.into_iter().for_each(|event| run.emit_agent(event));
+        cancellable(move |flag| clean(None, flag)).await?.into_iter().for_each(emit);
         Ok(())
     }
 }
@@ -138,5 +187,52 @@ mod tests {
         drop(limited);
         // Four events fill the backlog, and one of them was removed from it.
         assert_eq!(polls, 5);
+    }
+    fn said() -> AgentEvent {
+        AgentEvent::Said { text: "x".repeat(MAX_BACKLOG / 4) }
+    }
+
+    #[tokio::test]
+    async fn an_agent_ends_when_the_removal_of_secrets_fails() {
+        // spec: X16a
+        for fails_at_once in [true, false] {
+            let (sender, pump) = event_pump();
+            let backlog = Backlog::default();
+            // An agent that always has another event, and that never ends by itself.
+            let agent = poll_fn(|context| {
+                sender.send(said(), &backlog);
+                context.waker().wake_by_ref();
+                Poll::<()>::Pending
+            });
+            let mut calls = 0;
+            let clean = move |_: Option<Vec<AgentEvent>>, _: &Arc<AtomicBool>| {
+                calls += 1;
+                assert!(!fails_at_once && calls < 3, "a fault of the redactor");
+                Vec::new()
+            };
+            let done = pump.beside(backlog.limit(agent), &backlog, clean, |_| {}).await;
+            assert_eq!(done.unwrap_err().kind(), crate::ErrorKind::Unexpected);
+        }
+    }
+
+    #[tokio::test]
+    async fn secrets_are_removed_outside_the_async_thread() {
+        // spec: X16a
+        let here = std::thread::current().id();
+        let (sender, pump) = event_pump();
+        let backlog = Backlog::default();
+        let (cleaned, threads) = std::sync::mpsc::channel();
+        let clean = move |events: Option<Vec<AgentEvent>>, _: &Arc<AtomicBool>| {
+            cleaned.send((events.is_some(), std::thread::current().id())).unwrap();
+            Vec::new()
+        };
+        let agent = async {
+            let sender = sender;
+            sender.send(said(), &backlog);
+        };
+        pump.beside(agent, &backlog, clean, |_| {}).await.unwrap();
+        let threads: Vec<_> = threads.iter().collect();
+        assert_eq!(threads.iter().map(|call| call.0).collect::<Vec<_>>(), [true, false]);
+        assert!(threads.iter().all(|call| call.1 != here), "{threads:?}");
     }
 }

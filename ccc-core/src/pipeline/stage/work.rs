@@ -87,8 +87,7 @@ async fn run_agent(run: &RunContext, provisioned: &Provisioned) -> Result<AgentR
         // The drop of the sender ends the pump.
         ended
     };
-    let (ended, emitted) = tokio::join!(work, pump.run(run, &backlog));
-    emitted.and(ended)
+    pump.run(run, &backlog, work).await?
 }
 
 /// Waits until the agent has emitted no event for `idle`.
