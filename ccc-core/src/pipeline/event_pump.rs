@@ -145,7 +145,8 @@ impl EventPump {
         while self.0.recv_many(&mut batch, MAX_BATCH).await > 0 {
             let mut events = std::mem::take(&mut batch);
             let bytes: usize = events.iter_mut().map(size).sum();
-            let (cleaned, used) = cancellable(move |flag| (clean(Some(events), flag), clean)).await?;
+            let (cleaned, used) =
+                cancellable(move |flag| (clean(Some(events), flag), clean)).await?;
             clean = used;
             backlog.remove(bytes);
             cleaned.into_iter().for_each(&mut emit);
