@@ -156,4 +156,5 @@ pub(super) const FORMATS: &[Format] = &[
     format("Scalingo token", &["tk-us-"], &[Run(Token, 48, 48)], Edge::Start, "https://github.com/gitleaks/gitleaks: scalingo-api-token"),
     format("SettleMint token", &["sm_aat_", "sm_pat_", "sm_sat_"], &[Run(Alnum, 16, 16)], Edge::Start, "https://github.com/gitleaks/gitleaks: settlemint-personal-access-token"),
     format("1Password secret key", &["A3-"], &[Run(Upper, 6, 6), Text("-"), Run(Upper, 11, 11), Text("-"), Run(Upper, 5, 5), Text("-"), Run(Upper, 5, 5), Text("-"), Run(Upper, 5, 5)], Edge::Whole, "https://github.com/gitleaks/gitleaks: 1password-secret-key"),
+    format("GitHub stateless installation token", &["ghs_"], &[Run(Token, 20, 80), Text("."), Run(Token, 40, 600), Text("."), Run(Token, 40, 400)], Edge::Any, "https://github.blog/changelog/2026-05-15-github-app-installation-tokens-per-request-override-header/"),
 ];

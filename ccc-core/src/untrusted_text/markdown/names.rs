@@ -49,10 +49,14 @@ impl PlainNames {
         self.last_end = range.end;
         let is_new = !self.names.contains(name);
         let total = self.total + if is_new { name.len() } else { 0 };
-        if self.adjacent > MAX_ADJACENT || total > MAX_TOTAL {
+        if self.adjacent > MAX_ADJACENT {
             return false;
         }
-        self.total = total;
+        // After the first name that does not fit, a shorter one does not fit either.
+        self.total = total.min(MAX_TOTAL + 1);
+        if total > MAX_TOTAL {
+            return false;
+        }
         self.names.insert(name.to_owned());
         true
     }
