@@ -143,17 +143,16 @@ impl RunStore for MemoryRunStore {
         let mut state = self.state();
         let entry = state.leased(run, fence, now)?;
         entry.set_outcome(outcome.clone());
-        if !outcome.serves_request() {
-            return Ok(());
-        }
         let request = entry.request.clone();
         let same = |entry: &&mut Entry| !entry.is_finished() && entry.request == request;
-        for other in state.runs.values_mut().filter(same) {
+        let served = state.runs.values_mut().filter(|_| outcome.serves_request());
+        for other in served.filter(same) {
             let outcome = Outcome::Skipped { reason: SkipReason::SameRequest };
             other.set_outcome(outcome);
             other.append(&[same_request(run, now)], &self.bounds);
         }
         state.trim_logs(&self.bounds);
+        state.trim(&self.bounds);
         Ok(())
     }
 

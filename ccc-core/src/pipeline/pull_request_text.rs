@@ -39,3 +39,20 @@ pub(super) fn body(run: RunId, event: &IssueEvent, agent: &str, data: &CommentDa
         signature(run, agent)
     )
 }
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    use super::title;
+    use crate::testing::FakeHost;
+
+    #[test]
+    fn the_title_of_a_pull_request_is_inactive() {
+        // spec: X13a, X13c
+        let event = FakeHost::new("/nowhere").open_issue("[skip ci] fixes #7 for @all", "");
+        let expected = format!(
+            "Solve #{}: [\u{200b}skip ci] fixes #\u{200b}7 for @\u{200b}all",
+            event.issue.number
+        );
+        assert_eq!(title(&event), expected);
+    }
+}

@@ -105,6 +105,23 @@ async fn a_failed_agent_leaves_its_work_as_a_patch() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_branch_in_the_way_ends_a_run_before_the_agent_works() {
+    // spec: P11
+    let fixture = Fixture::new().await;
+    git(&fixture.remote, &["branch", "claude"]);
+    let report = fixture.run().await;
+    let Outcome::Failed { stage: Stage::Checkout, kind: ErrorKind::AlreadyExists, .. } =
+        report.outcome
+    else {
+        panic!("{report:?}");
+    };
+    let comments = fixture.host.comment_bodies(42);
+    assert!(comments[0].contains("the branch \\`claude\\` of the repository"), "{comments:?}");
+    assert_eq!(fixture.faults.count("agent.run"), 0);
+    assert_eq!(fixture.left_over(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refused_push_leaves_the_work_as_a_patch() {
     let fixture = Fixture::new().await;
     let hook = fixture.remote.join(".git/hooks/pre-receive");
