@@ -15,7 +15,7 @@ pub enum Rule {
     /// account's administration. Without this rule, requests to other routes are neither checked
     /// nor charged to the run.
     Paths,
-    /// Permits only the models on the list of [`Rules::with_models`].
+    /// Permits only the models on the list of [`Rules::with_models`](super::rules::Rules::with_models).
     Models,
     /// Forbids tools that the API's servers execute, because such tools fetch from the web and
     /// execute code.

@@ -111,10 +111,6 @@ fn a_repository_that_a_run_cannot_use_is_refused_with_the_next_step() {
     let borrowed = format!("{}\n", at("partial/.git/objects").display());
     std::fs::write(at("alternates/.git/objects/info/alternates"), borrowed).unwrap();
     git(&at("alternates"), &["update-ref", "refs/heads/main", &head]);
-    git(dir.path(), &["clone", "--quiet", "--no-hardlinks", "plain", "damaged"]);
-    let blob = git(&plain, &["rev-parse", "HEAD:a/b/c"]);
-    let (start, end) = blob.split_at(2);
-    std::fs::remove_file(at("damaged/.git/objects").join(start).join(end)).unwrap();
     git(dir.path(), &["clone", "--quiet", "plain", "detached"]);
     git(&at("detached"), &["switch", "--quiet", "--detach"]);
     repository(&at("sha256"), &["--object-format=sha256"]);
@@ -128,7 +124,6 @@ fn a_repository_that_a_run_cannot_use_is_refused_with_the_next_step() {
         ("treeless", "fetch --refetch --no-filter`"),
         ("alternates", "lacks objects of the checked-out branch"),
         ("alternates", "or in the repository that its file `objects/info/alternates` names"),
-        ("damaged", "lacks objects of the checked-out branch"),
         ("detached", "`git switch BRANCH`"),
         ("sha256", "supports only SHA-1"),
         ("empty", "is not in a git repository"),
