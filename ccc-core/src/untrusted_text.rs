@@ -1,5 +1,6 @@
 //! Sanitising of untrusted text before an agent or a person reads it.
 
+#[cfg(feature = "git")]
 mod ci_commands;
 #[cfg(feature = "git")]
 mod markdown;
@@ -7,6 +8,7 @@ mod markdown;
 #[cfg(feature = "git")]
 pub use markdown::{displayed_markdown, mentionable_text};
 
+#[cfg(feature = "git")]
 pub(crate) use ci_commands::deactivate_ci_commands;
 
 /// Maximum size, in bytes, of an issue's description and of each comment in a prompt (spec: X12c).

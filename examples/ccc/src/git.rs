@@ -1,6 +1,6 @@
 //! Calls of `git` by the `ccc` program. The pipeline's calls of `git` are in `ccc-core`.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::Path;
 use std::process::Output;
@@ -12,7 +12,10 @@ use tokio::process::Command;
 /// configuration of the system and of the user. Git does not inherit the environment of this
 /// process, which can contain credentials: other processes of the user could read these credentials
 /// from git's environment.
-pub(crate) async fn git(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Result<String> {
+#[cfg(feature = "emulator")]
+pub(crate) async fn git(
+    args: impl IntoIterator<Item = impl AsRef<std::ffi::OsStr>>,
+) -> Result<String> {
     let output = output(command().args(args)).await?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());

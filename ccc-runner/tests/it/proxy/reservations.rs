@@ -89,8 +89,10 @@ async fn the_api_counts_the_input_if_the_size_of_the_body_does_not_fit() {
     let api = counting(320, || Reply::message(320, 10)).await;
     let proxy = start(&api.url, |builder| builder).await;
     let body = PLAIN.replace("\"hi\"", &format!("\"{}\"", "x".repeat(5_000)));
-    // The count, a sixteenth more, 256 more, and ten tokens of output.
-    let needed = 320 + 20 + 256 + 100;
+    // The count and the bytes that are not counted, a sixteenth more, 256 more, and ten tokens of
+    // output.
+    let input = 320 + r#""max_tokens":10,"#.len() as u64;
+    let needed = input + input / 16 + 256 + 100;
     for (limit, status, counts) in
         [(needed - 1, 403, 1), (needed, 200, 1), (most(&body) - 1, 200, 1), (most(&body), 200, 0)]
     {
