@@ -86,7 +86,7 @@ fn an_acl_above_the_data_directory_counts_as_the_kernel_applies_it() {
 }
 
 #[test]
-fn the_command_for_the_group_of_a_directory_closes_it_and_opens_it_for_nobody() {
+fn the_advised_command_removes_write_access_of_the_group() {
     // spec: X18e
     let root = rustix::process::geteuid().is_root();
     if !has_part("root", root, "run this as root") {

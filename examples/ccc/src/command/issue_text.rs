@@ -62,8 +62,13 @@ fn read(source: impl Read, name: &str) -> Result<String> {
 
 /// Returns whether `issue` has the form of a flag of the program.
 fn is_flag(issue: &str) -> bool {
-    let name = issue.strip_prefix("--").unwrap_or_default();
-    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+    match issue.as_bytes() {
+        [b'-', b'-', name @ ..] => {
+            !name.is_empty() && name.iter().all(|byte| byte.is_ascii_lowercase() || *byte == b'-')
+        }
+        [b'-', letter] => letter.is_ascii_alphabetic(),
+        _ => false,
+    }
 }
 
 /// Returns whether `issue` is one word that has the form of a path.
@@ -122,6 +127,7 @@ mod tests {
             ("-", [b'x'; 256 * 1024 + 1].as_slice(), "larger than 256 KiB"),
             ("#12", PIPE, "is the number of an issue"),
             ("--json", PIPE, "has no value before the flag --json"),
+            ("-h", PIPE, "has no value before the flag -h"),
             (dir, PIPE, "is a directory"),
             (&missing, PIPE, "there is no file with this name"),
             ("isue.md", PIPE, "there is no file with this name"),

@@ -32,7 +32,7 @@ fn mentions_in_ordinary_text_count() {
 }
 
 #[test]
-fn mentions_that_notify_nobody_do_not_count() {
+fn a_mention_without_a_notification_does_not_count() {
     // spec: X20d
     for text in [
         "[x](@octocat)",
