@@ -56,7 +56,7 @@ impl<T> Faulty<T> {
 
 /// Forwards a call through [`Faults::around`].
 macro_rules! through {
-    ($self:ident, $name:literal, $call:ident($($argument:expr),*)) => {
+    ($self:ident, $name:expr, $call:ident($($argument:expr),*)) => {
         $self.faults.around($name, $self.inner.$call($($argument),*)).await
     };
 }
@@ -176,10 +176,20 @@ impl<T: VcsHost> VcsHost for Faulty<T> {
         through!(self, "vcs_host.bot_identity", bot_identity())
     }
     async fn access(&self, repo: &RepoRef, grant: Grant, min_ttl: Duration) -> Result<Access> {
-        through!(self, "vcs_host.access", access(repo, grant, min_ttl))
+        let name = match grant {
+            Grant::Read => "vcs_host.access(read)",
+            Grant::Discuss => "vcs_host.access(discuss)",
+            Grant::Publish => "vcs_host.access(publish)",
+        };
+        through!(self, name, access(repo, grant, min_ttl))
     }
     async fn release(&self, access: Access) -> Result<()> {
-        through!(self, "vcs_host.release", release(access))
+        let name = match access.grant {
+            Grant::Read => "vcs_host.release(read)",
+            Grant::Discuss => "vcs_host.release(discuss)",
+            Grant::Publish => "vcs_host.release(publish)",
+        };
+        through!(self, name, release(access))
     }
     async fn react(&self, repo: &RepoRef, target: ReactionTarget) -> Result<()> {
         through!(self, "vcs_host.react", react(repo, target))

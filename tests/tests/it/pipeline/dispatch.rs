@@ -80,11 +80,8 @@ async fn an_accepted_delivery_runs_once_and_is_stored() {
 async fn a_resumed_run_does_not_run_the_agent_again() {
     // spec: P9, P6
     // The run opens its pull request and is dropped during that call.
-    let calm = Fixture::new().await;
-    let _ = calm.run().await;
-    let calls = calm.faults.calls();
-    let open = calls.iter().position(|c| *c == "vcs_host.open_pull_request").unwrap();
-    let fixture = Fixture::with(fixing_agent(), Faults::at(open, Fault::Hang), &|_| {}).await;
+    let faults = Faults::on("vcs_host.open_pull_request", 0, Fault::Hang);
+    let fixture = Fixture::with(fixing_agent(), faults, &|_| {}).await;
     // The store's clock is in the past, so that the commit's date can be recognized.
     let then: jiff::Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
     let store = Arc::new(MemoryRunStore::new(Arc::new(ManualClock::new(then))));
@@ -127,19 +124,17 @@ async fn a_rate_limited_run_is_postponed_and_then_finished() {
     let calm = Fixture::new().await;
     let _ = calm.run().await;
     let calls = calm.faults.calls();
-    let first = |name: &str| calls.iter().position(|call| *call == name).unwrap();
-    let last = |name: &str| calls.iter().rposition(|call| *call == name).unwrap();
-    for (name, n) in [
-        ("vcs_host.issue", first("vcs_host.issue")),
-        ("vcs_host.comments", first("vcs_host.comments")),
-        ("vcs_host.open_pull_request", first("vcs_host.open_pull_request")),
+    let comments = calls.iter().filter(|call| **call == "vcs_host.upsert_comment").count();
+    for (name, times) in [
+        ("vcs_host.issue", 1),
+        ("vcs_host.comments", 1),
+        ("vcs_host.open_pull_request", 1),
         // The pull request exists, but the comment does not mention it yet.
-        ("vcs_host.upsert_comment", last("vcs_host.upsert_comment")),
+        ("vcs_host.upsert_comment", comments),
     ] {
-        let times = calls[..=n].iter().filter(|call| **call == name).count();
         let wait = Duration::from_secs(3_000);
-        let fixture =
-            Fixture::with(fixing_agent(), Faults::at(n, Fault::Limit(wait)), &|_| {}).await;
+        let faults = Faults::on(name, times - 1, Fault::Limit(wait));
+        let fixture = Fixture::with(fixing_agent(), faults, &|_| {}).await;
         let clock = Arc::new(ManualClock::new(SystemClock.now()));
         let store = Arc::new(MemoryRunStore::new(Arc::clone(&clock) as _));
         let mut config = DispatcherConfig::default();
@@ -175,17 +170,14 @@ async fn a_rate_limited_run_is_postponed_and_then_finished() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_postponement_is_at_least_a_minute_and_less_than_a_day() {
     // spec: G5c
-    let calm = Fixture::new().await;
-    let _ = calm.run().await;
-    let n = calm.faults.calls().iter().position(|call| *call == "vcs_host.issue").unwrap();
     for (asked, expected) in [
         (Duration::ZERO, Some(Duration::from_secs(60))),
         (Duration::from_secs(7_000), Some(Duration::from_secs(7_000))),
         (Duration::from_secs(25 * 3_600), None),
         (Duration::MAX, None),
     ] {
-        let fixture =
-            Fixture::with(fixing_agent(), Faults::at(n, Fault::Limit(asked)), &|_| {}).await;
+        let faults = Faults::on("vcs_host.issue", 0, Fault::Limit(asked));
+        let fixture = Fixture::with(fixing_agent(), faults, &|_| {}).await;
         let store = Arc::new(MemoryRunStore::new(Arc::new(SystemClock)));
         store.accept(&delivery("a"), &fixture.event, ActorCheck::Permitted).await.unwrap();
         let claim = store.claim(Duration::from_secs(600)).await.unwrap().unwrap();
@@ -273,14 +265,14 @@ async fn store_failures_never_open_a_second_pull_request() {
         (Arc::new(Faulty::new(store, &faults)), faults)
     };
     let (calm, faults) = kept(Faults::none());
-    let run = async |store: Arc<Faulty<MemoryRunStore>>| {
-        let fixture = Fixture::new().await;
+    let run = async |store: Arc<Faulty<MemoryRunStore>>, faults: &Arc<Faults>| {
+        let fixture = Fixture::timed_by(faults).await;
         store.accept(&delivery("a"), &fixture.event, ActorCheck::Permitted).await.unwrap();
         let claim = store.claim(Duration::from_secs(600)).await.unwrap().unwrap();
         let report = fixture.pipeline.resume(claim, store, &CancellationToken::new()).await;
         (fixture, report)
     };
-    let _ = run(calm).await;
+    let _ = run(calm, &faults).await;
     let calls = faults.calls();
     // The first two calls come from the test itself.
     for n in 2..calls.len() {
@@ -291,8 +283,8 @@ async fn store_failures_never_open_a_second_pull_request() {
             Fault::Panic,
             Fault::Hang,
         ] {
-            let (store, _) = kept(Faults::at(n, fault));
-            let (fixture, report) = run(store).await;
+            let (store, faults) = kept(Faults::at(n, fault));
+            let (fixture, report) = run(store, &faults).await;
             let what = format!("call {n} {} {fault:?}: {report:?}", calls[n]);
             let opened = fixture.host.pull_requests().len();
             let told = fixture.host.comment_bodies(42).join("");
@@ -312,9 +304,10 @@ async fn work_that_cannot_be_committed_is_saved_as_a_patch() {
     let calm = Fixture::new().await;
     let _ = calm.run().await;
     let calls = calm.faults.calls();
-    let commit = calls.iter().rposition(|call| *call == "vcs_host.bot_identity").unwrap();
+    let times = calls.iter().filter(|call| **call == "vcs_host.bot_identity").count();
     for fault in [Fault::Fail(ErrorKind::Unavailable), Fault::Hang] {
-        let fixture = Fixture::with(fixing_agent(), Faults::at(commit, fault), &|_| {}).await;
+        let faults = Faults::on("vcs_host.bot_identity", times - 1, fault);
+        let fixture = Fixture::with(fixing_agent(), faults, &|_| {}).await;
         let report = fixture.run().await;
         assert!(matches!(report.outcome, Outcome::Failed { stage: Stage::Commit, .. }));
         let comments = fixture.host.comment_bodies(42);

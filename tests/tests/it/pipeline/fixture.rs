@@ -20,10 +20,13 @@ use tempfile::TempDir;
 
 pub(crate) const CANARY: &str = "canary_credential_0123456789";
 
-/// A clock whose sleeps are twenty times shorter. Limits stay realistic, and a call that hangs
-/// costs little time.
+/// The shortest limit of a run in these tests. A shorter wait is a pause between two attempts.
+const SHORTEST_LIMIT: Duration = Duration::from_secs(20);
+
+/// A clock whose sleeps are twenty times shorter, so that a call that hangs costs little time. A
+/// limit expires only while a call hangs: a slow machine must not end a stage of any other run.
 #[derive(Debug)]
-struct FastClock;
+struct FastClock(Arc<Faults>);
 
 #[async_trait]
 impl Clock for FastClock {
@@ -31,6 +34,9 @@ impl Clock for FastClock {
         SystemClock.now()
     }
     async fn sleep(&self, duration: Duration) {
+        if duration >= SHORTEST_LIMIT {
+            self.0.until_a_call_hangs().await;
+        }
         SystemClock.sleep(duration / 20).await;
     }
 }
@@ -57,8 +63,16 @@ impl Fixture {
         Self::with(fixing_agent(), Faults::none(), &|_| {}).await
     }
 
+    /// Returns a fixture whose limits expire only while a call of `store_faults` hangs.
+    pub(crate) async fn timed_by(store_faults: &Arc<Faults>) -> Self {
+        let clock = FastClock(Arc::clone(store_faults));
+        Self::build(fixing_agent(), Arc::default(), clock, &|_| {}, None).await
+    }
+
     pub(crate) async fn observed_by(observer: Arc<dyn Observer>) -> Self {
-        Self::build(fixing_agent(), Faults::none(), &|_| {}, Some(observer)).await
+        let faults = Arc::<Faults>::default();
+        let clock = FastClock(Arc::clone(&faults));
+        Self::build(fixing_agent(), faults, clock, &|_| {}, Some(observer)).await
     }
 
     pub(crate) async fn with(
@@ -66,12 +80,15 @@ impl Fixture {
         faults: Faults,
         change: &(dyn Fn(&mut Limits) + Sync),
     ) -> Self {
-        Self::build(agent, faults, change, None).await
+        let faults = Arc::new(faults);
+        let clock = FastClock(Arc::clone(&faults));
+        Self::build(agent, faults, clock, change, None).await
     }
 
     async fn build(
         agent: FakeAgent,
-        faults: Faults,
+        faults: Arc<Faults>,
+        clock: FastClock,
         change: &(dyn Fn(&mut Limits) + Sync),
         watcher: Option<Arc<dyn Observer>>,
     ) -> Self {
@@ -104,7 +121,6 @@ impl Fixture {
         let credentials = MemoryCredentialStore::default();
         credentials.put(&key, &Secret::from(CANARY), Precondition::None).await.unwrap();
         let agent: Arc<dyn Agent> = Arc::new(agent.needs_credential(key));
-        let faults = Arc::new(faults);
         let runner = Arc::new(FakeRunner::default());
         let observer = Arc::new(RecordingObserver::default());
         let data = dir.path().join("data");
@@ -120,7 +136,7 @@ impl Fixture {
             .runner(Faulty::new(Arc::clone(&runner), &faults))
             .agent(Faulty::new(agent, &faults))
             .credentials(Faulty::new(credentials, &faults))
-            .clock(Arc::new(FastClock))
+            .clock(Arc::new(clock))
             .observer(watcher.unwrap_or_else(|| Arc::clone(&observer) as _))
             .data_dir(&data)
             .limits(limits)

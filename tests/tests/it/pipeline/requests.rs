@@ -281,13 +281,10 @@ async fn the_same_request_of_two_permitted_actors_is_worked_on_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_written_before_the_permission_is_known() {
     // spec: X11
-    let calm = Fixture::new().await;
-    let _ = calm.run().await;
-    let calls = calm.faults.calls();
-    let n = calls.iter().position(|call| *call == "vcs_host.permission").unwrap();
     for (check, comments) in [(ActorCheck::Pending, 0), (ActorCheck::Permitted, 1)] {
         for fault in [Fault::Fail(ErrorKind::Unexpected), Fault::Hang, Fault::Panic] {
-            let fixture = Fixture::with(fixing_agent(), Faults::at(n, fault), &|_| {}).await;
+            let faults = Faults::on("vcs_host.permission", 0, fault);
+            let fixture = Fixture::with(fixing_agent(), faults, &|_| {}).await;
             let queue = Queue::new(&fixture);
             let event = mention(&fixture, &fixture.writer, 1);
             let run = queue.accept("a", &event, check).await;
