@@ -45,16 +45,48 @@ checked_text!(
 );
 
 impl BranchName {
-    /// The prefix of every branch that a run creates.
-    pub const RUN_PREFIX: &str = "claude/";
-
-    /// Returns the name of the branch that `run` creates for `issue`:
-    /// `claude/issue-<issue>-<digits>`, where `<digits>` is the result of [`RunId::short`].
+    /// Returns the name of the branch that `run` creates for the issue with the number `issue`:
+    /// `<prefix>issue-<issue>-<digits>`, where `<digits>` is the result of [`RunId::short`]. Without a
+    /// number, the name is `<prefix>run-<digits>`.
     ///
     /// # Errors
-    /// No error occurs in practice, because an issue number and a run id always form a valid name.
-    pub fn for_run(issue: u64, run: RunId) -> Result<Self> {
-        Self::new(format!("{}issue-{issue}-{}", Self::RUN_PREFIX, run.short()))
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) if the name is too long.
+    pub fn for_run(prefix: &BranchPrefix, issue: Option<u64>, run: RunId) -> Result<Self> {
+        let digits = run.short();
+        Self::new(match issue {
+            Some(issue) => format!("{prefix}issue-{issue}-{digits}"),
+            None => format!("{prefix}run-{digits}"),
+        })
+    }
+}
+
+/// The prefix of the branches that runs create. The default is `claude/`.
+///
+/// # Examples
+///
+/// ```
+/// use ccc_core::BranchPrefix;
+///
+/// assert_eq!(BranchPrefix::default().as_str(), "claude/");
+/// assert!(BranchPrefix::new("bots/fix-").is_ok());
+/// assert!(BranchPrefix::new("/bots").is_err());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct BranchPrefix(String);
+
+checked_text!(
+    BranchPrefix,
+    "branch prefix",
+    "at most 100 characters (letters, digits and `-_./`) that begin the name of a branch, such as \
+     `claude/`; each part before or after a `/` must not begin with `-` or `.`, and must not end \
+     with `.` or `.lock`",
+    |text| text.len() <= 100 && BranchName::new(format!("{text}issue")).is_ok()
+);
+
+impl Default for BranchPrefix {
+    fn default() -> Self {
+        Self("claude/".to_owned())
     }
 }
 

@@ -82,7 +82,8 @@ pub enum Trigger {
 /// edited later (spec: X12).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IssueSnapshot {
-    /// The issue's number, unique in its repository.
+    /// The issue's number, unique in its repository. The number 0 belongs to a text that is not an
+    /// issue of a VCS host: the texts of a run then refer to no issue.
     pub number: u64,
     /// The issue's title: untrusted text.
     pub title: String,
@@ -92,6 +93,14 @@ pub struct IssueSnapshot {
     pub author: Actor,
     /// The time at which the issue was last changed.
     pub updated_at: Timestamp,
+}
+
+impl IssueSnapshot {
+    /// Returns the issue's number, or `None` for a text that is not an issue of a VCS host.
+    #[must_use]
+    pub fn number_on_host(&self) -> Option<u64> {
+        (self.number != 0).then_some(self.number)
+    }
 }
 
 /// An action on an issue, as a verified delivery reports it. Every run starts from one such event.

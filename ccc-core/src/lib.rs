@@ -12,6 +12,7 @@ pub mod event;
 mod file_name;
 pub mod id;
 pub mod intake;
+mod joiner;
 mod json;
 pub mod observe;
 pub mod policy;
@@ -47,7 +48,7 @@ pub use agent::Agent;
 /// The attribute macro with which this crate defines its asynchronous port traits, such as
 /// [`Agent`]. Every `impl` of one of these traits also needs this macro.
 pub use async_trait::async_trait;
-pub use branch_name::BranchName;
+pub use branch_name::{BranchName, BranchPrefix};
 pub use clock::Clock;
 #[cfg(not(target_arch = "wasm32"))]
 pub use clock::SystemClock;

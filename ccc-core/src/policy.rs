@@ -10,6 +10,7 @@ mod weakening;
 
 use serde::{Deserialize, Serialize};
 
+use crate::BranchPrefix;
 use crate::egress::HostPattern;
 use crate::event::{ActorKind, IssueEvent, Trigger};
 use crate::run::SkipReason;
@@ -50,6 +51,11 @@ pub struct TrustPolicy {
     /// between them match a path. A `/` at the start means the root of the repository, and a `*` in
     /// a name means any characters. Case is ignored.
     pub protected_names: Vec<String>,
+    /// The prefix of the branches that runs create.
+    pub branch_prefix: BranchPrefix,
+    /// Whether a change may contain files themselves instead of their Git LFS pointers. The pull
+    /// request then names the files.
+    pub allow_raw_lfs: bool,
     /// Maximum number of files in a change.
     pub max_files: usize,
     /// Maximum total size, in bytes, of the files in a change.
@@ -83,6 +89,10 @@ setters!(TrustPolicy {
     with_protected_classes: protected_classes: impl Into<Vec<ProtectedClass>>,
     /// Sets further names of files and directories that a change must not touch.
     with_protected_names: protected_names: impl Into<Vec<String>>,
+    /// Sets the prefix of the branches that runs create.
+    with_branch_prefix: branch_prefix: BranchPrefix,
+    /// Sets whether a change may contain files themselves instead of their Git LFS pointers.
+    with_allow_raw_lfs: allow_raw_lfs: bool,
     /// Sets the maximum number of files in a change.
     with_max_files: max_files: usize,
     /// Sets the maximum total size, in bytes, of the files in a change.
@@ -110,6 +120,8 @@ impl Default for TrustPolicy {
             on_reopened: false,
             protected_classes: ProtectedClass::ALL.to_vec(),
             protected_names: Vec::new(),
+            branch_prefix: BranchPrefix::default(),
+            allow_raw_lfs: false,
             max_files: 300,
             max_bytes: 10 << 20,
             images: Vec::new(),

@@ -1,5 +1,7 @@
 //! The agent's prompt. A pure function renders it, so that its text can be reviewed and tested.
 
+use unicode_normalization::UnicodeNormalization as _;
+
 use crate::RunId;
 use crate::event::{IssueEvent, Trigger};
 use crate::untrusted_text::{MAX_TEXT, displayed_markdown, one_line};
@@ -36,9 +38,12 @@ const MAX_COMMENT_SOURCE: usize = 1 << 20;
 pub fn render(run: RunId, event: &IssueEvent, comments: &[Comment]) -> String {
     let mark = format!("DATA-{}", run.to_string().replace('-', ""));
     let repo = one_line(&event.repo.to_string(), 200);
-    let number = event.issue.number;
+    let issue = match event.issue.number_on_host() {
+        Some(number) => format!("issue #{number}"),
+        None => "the issue below".to_owned(),
+    };
     let mut prompt = format!(
-        "You are a software engineer working on {repo}. Solve issue #{number} by editing the files \
+        "You are a software engineer working on {repo}. Solve {issue} by editing the files \
          in your current directory, which is a checkout of the default branch.\n\
          \n\
          - Make the smallest change that solves the issue, with tests where the project has tests.\n\
@@ -55,7 +60,7 @@ pub fn render(run: RunId, event: &IssueEvent, comments: &[Comment]) -> String {
          \n{mark}\n"
     );
     let author = one_line(&event.issue.author.login, 100);
-    let title = one_line(&event.issue.title, 1_000);
+    let title: String = one_line(&event.issue.title, 1_000).nfc().collect();
     prompt.push_str(&format!("Title: {title}\nAuthor: {author}\n\n"));
     prompt.push_str(&without_mark(&displayed_markdown(&event.issue.body, MAX_TEXT), &mark));
     let (mut room, mut source) = (MAX_COMMENTS, MAX_COMMENT_SOURCE);

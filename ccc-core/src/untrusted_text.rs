@@ -2,14 +2,19 @@
 
 #[cfg(feature = "git")]
 mod ci_commands;
+mod control;
 #[cfg(feature = "git")]
 mod markdown;
+mod visible;
 
 #[cfg(feature = "git")]
 pub use markdown::{displayed_markdown, mentionable_text};
 
 #[cfg(feature = "git")]
 pub(crate) use ci_commands::deactivate_ci_commands;
+
+pub use control::without_control_sequences;
+use visible::visible;
 
 /// Maximum size, in bytes, of an issue's description and of each comment in a prompt (spec: X12c).
 pub const MAX_TEXT: usize = 64 * 1024;
@@ -35,9 +40,9 @@ fn is_invisible(c: char) -> bool {
         | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// Returns `text` unchanged if it has at most `max` bytes. Otherwise cuts the text between two
-/// characters and appends the line `[truncated]`, so that the result has at most `max` bytes. If
-/// `max` is less than 12, a text that is too long becomes `\n[truncated]`, which has 12 bytes.
+/// Returns `text` unchanged if it has at most `max` bytes. Otherwise cuts the text and appends the line
+/// `[truncated]`, so that the result has at most `max` bytes. The cut is at the end of a line, or
+/// between two characters if the last line is longer than half of the result. If `max` is less than 12, a text that is too long becomes `\n[truncated]`, which has 12 bytes.
 #[must_use]
 pub fn truncate(text: &str, max: usize) -> String {
     const MARK: &str = "\n[truncated]";
@@ -46,6 +51,7 @@ pub fn truncate(text: &str, max: usize) -> String {
     }
     let end =
         (0..=max.saturating_sub(MARK.len())).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0);
+    let end = text[..end].rfind('\n').filter(|line| *line > end / 2).unwrap_or(end);
     format!("{}{MARK}", &text[..end])
 }
 
@@ -62,7 +68,7 @@ pub fn truncate(text: &str, max: usize) -> String {
 /// ```
 #[must_use]
 pub fn one_line(text: &str, max_chars: usize) -> String {
-    let visible: String = text.chars().map(|c| if is_invisible(c) { ' ' } else { c }).collect();
+    let visible = visible(&without_control_sequences(text), Some(' '));
     let line = visible.split_whitespace().collect::<Vec<_>>().join(" ");
     if line.chars().count() <= max_chars {
         return line;
@@ -115,9 +121,7 @@ pub fn deactivate_references(text: &str) -> String {
 /// ```
 #[must_use]
 pub fn markdown_escape(text: &str) -> String {
-    let text = text.replace("\r\n", "\n").replace('\r', "\n");
-    let visible: String = text.chars().filter(|c| !is_invisible(*c)).collect();
-    let visible = deactivate_references(&visible);
+    let visible = deactivate_references(&visible(&without_control_sequences(text), None));
     let mut escaped = String::with_capacity(visible.len() + 16);
     for c in visible.chars() {
         match c {
@@ -164,8 +168,10 @@ mod tests {
         // spec: X13a
         for (text, expected) in [
             ("a<!-- b -->", "a&lt;\\!-- b --&gt;"),
-            ("a\r\nb\rc", "a\nb\nc"),
+            ("a\r\nb\rc", "a\nc"),
+            ("\u{1b}[31ma\u{1b}[0m", "a"),
             ("\u{202e}abc\u{200b}\u{fe0f}\u{feff}", "abc"),
+            ("\u{1f469}\u{200d}\u{1f4bb}\u{200d}", "\u{1f469}\u{200d}\u{1f4bb}"),
             ("a\0b\u{7}", "ab"),
         ] {
             assert_eq!(markdown_escape(text), expected);

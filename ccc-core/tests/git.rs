@@ -3,6 +3,8 @@
 #![cfg(feature = "git")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers panic to fail their test")]
 
+#[path = "git/attributes.rs"]
+mod attributes;
 #[path = "git/branches.rs"]
 mod branches;
 #[path = "git/checkout.rs"]

@@ -2,6 +2,8 @@
 
 use unicode_normalization::char::canonical_combining_class;
 
+use crate::joiner::{is_cursive, is_indic, is_selector, joins_emoji, selects};
+
 /// The reason why a name deceives a reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Deception {
@@ -31,19 +33,12 @@ pub(crate) fn deception(path: &str) -> Option<Deception> {
 
 /// Returns why `c` between the characters `before` and `after` deceives a reader.
 fn judge(before: Option<char>, c: char, after: Option<char>) -> Option<Deception> {
-    let is_after = |test: fn(char) -> bool| before.is_some_and(test);
     let fits = match c {
         '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
             return Some(Deception::Order);
         }
         '\u{200c}' | '\u{200d}' => joins(before, c, after),
-        '\u{fe0e}' | '\u{fe0f}' => match before {
-            // A digit with a variation selector is the beginning of a keycap.
-            Some('#' | '*' | '0'..='9') => after == Some('\u{20e3}'),
-            _ => is_after(is_emoji),
-        },
-        '\u{fe00}'..='\u{fe0d}' | '\u{e0100}'..='\u{e01ef}' => is_after(is_ideograph),
-        '\u{180b}'..='\u{180d}' | '\u{180f}' => is_after(|c| matches!(c, '\u{1820}'..='\u{18aa}')),
+        c if is_selector(c) => selects(before, c, after),
         c => !is_invisible(c),
     };
     (!fits).then_some(Deception::Invisible)
@@ -56,10 +51,7 @@ fn joins(before: Option<char>, c: char, after: Option<char>) -> bool {
         // Some Indic words end with a joiner after a virama.
         return before.is_some_and(is_virama);
     };
-    let emoji = c == '\u{200d}'
-        && (is_emoji(before) || matches!(before, '\u{fe0f}' | '\u{1f3fb}'..='\u{1f3ff}'))
-        && is_emoji(after);
-    emoji
+    joins_emoji(before, c, after)
         || is_virama(before)
         || (is_virama(after) && is_indic(before))
         || (is_indic(before) && is_indic(after))
@@ -69,32 +61,6 @@ fn joins(before: Option<char>, c: char, after: Option<char>) -> bool {
 /// Returns whether `c` is a virama: a sign that joins two consonants.
 fn is_virama(c: char) -> bool {
     canonical_combining_class(c) == 9
-}
-
-fn is_indic(c: char) -> bool {
-    matches!(c, '\u{900}'..='\u{dff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17b3}'
-        | '\u{17b6}'..='\u{17ff}' | '\u{1900}'..='\u{1cff}' | '\u{a800}'..='\u{abff}'
-        | '\u{11000}'..='\u{11fff}')
-}
-
-/// Returns whether `c` is a character of a script whose letters are joined.
-fn is_cursive(c: char) -> bool {
-    matches!(c, '\u{610}'..='\u{61a}' | '\u{620}'..='\u{6dc}' | '\u{6de}'..='\u{6ff}'
-        | '\u{710}'..='\u{7ff}' | '\u{840}'..='\u{85f}' | '\u{860}'..='\u{88f}'
-        | '\u{897}'..='\u{8e1}' | '\u{8e3}'..='\u{8ff}' | '\u{1820}'..='\u{18aa}'
-        | '\u{10d00}'..='\u{10d3f}' | '\u{1e900}'..='\u{1e95f}')
-}
-
-fn is_ideograph(c: char) -> bool {
-    matches!(c, '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
-}
-
-/// Returns whether `c` is displayed as an emoji, alone or with a variation selector.
-fn is_emoji(c: char) -> bool {
-    matches!(c, '\u{a9}' | '\u{ae}' | '\u{203c}' | '\u{2049}' | '\u{20e3}' | '\u{2122}'
-        | '\u{2139}' | '\u{2190}'..='\u{21ff}' | '\u{2300}'..='\u{23ff}' | '\u{24c2}'
-        | '\u{25a0}'..='\u{27bf}' | '\u{2934}' | '\u{2935}' | '\u{2b05}'..='\u{2b55}'
-        | '\u{3030}' | '\u{303d}' | '\u{3297}' | '\u{3299}' | '\u{1f000}'..='\u{1faff}')
 }
 
 /// Returns whether `c` is not displayed, or is displayed only by some programs.

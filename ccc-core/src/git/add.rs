@@ -11,17 +11,22 @@ use rustix::io::Errno;
 
 use super::HostGit;
 use super::blocking::{spawn_blocking, unusable};
+use super::conversion::Conversion;
 use super::diff_index::{NO_OBJECT, malformed};
 use super::inspect::Finding;
 use super::walk::Workspace;
 use crate::remove_tree::remove_tree;
 use crate::{Result, RunId};
 
+/// The mode of a symlink.
+const SYMLINK: &str = "120000";
+
 /// The changed state of one path of a workspace.
 struct Changed {
     path: Vec<u8>,
-    /// The mode that git stores for the new file, or `None` if the path is no longer a file.
-    mode: Option<&'static str>,
+    /// The mode that git stores for the new file, and the path of the copy relative to the directory
+    /// of copies. `None` if the path is no longer a file.
+    file: Option<(&'static str, String)>,
 }
 
 impl HostGit {
@@ -29,7 +34,8 @@ impl HostGit {
     /// not exist is removed from the index.
     ///
     /// Git reads copies of the files and not the workspace. A program that changes the workspace at
-    /// the same time can therefore not make git store a file of another place.
+    /// the same time can therefore not make git store a file of another place. A copy is in the
+    /// directory of its conversion, for which the run's attributes file has a line.
     ///
     /// Returns a finding if the files have more than `max_bytes` bytes in total, or if git rejects
     /// the name of a file. For example, git rejects the name `a\.git`, and rejects a symlink with
@@ -40,6 +46,7 @@ impl HostGit {
         &self,
         run: RunId,
         names: Vec<Vec<u8>>,
+        conversions: Vec<Conversion>,
         max_bytes: u64,
     ) -> Result<Option<Finding>> {
         let paths = self.paths(run);
@@ -48,7 +55,8 @@ impl HostGit {
         let (workspace, target) = (paths.workspace.clone(), copies.clone());
         let copied = spawn_blocking(move || {
             std::fs::DirBuilder::new().create(&target).map_err(|e| unusable(&target, &e))?;
-            copy(&workspace, &target, names, max_bytes).map_err(|e| unusable(&target, &e))
+            copy(&workspace, &target, names, &conversions, max_bytes)
+                .map_err(|e| unusable(&target, &e))
         });
         let changed = match copied.await? {
             Ok(changed) => changed,
@@ -59,13 +67,13 @@ impl HostGit {
                 return Ok(Some(Finding::new(reason, names)));
             }
         };
-        let files = changed.iter().filter(|changed| changed.mode.is_some()).count();
-        let list: String = (0..files).map(|n| format!("runs/{run}/new/{n}\n")).collect();
+        let copied = changed.iter().filter_map(|changed| changed.file.as_ref());
+        let list: String = copied.map(|(_, copy)| format!("runs/{run}/new/{copy}\n")).collect();
         let printed = self
             .git("hash-object")
             .dir(&paths.git_dir)
             .setting("core.fsync=objects")
-            .args(["-w", "--no-filters", "--stdin-paths"])
+            .args(["-w", "--stdin-paths"])
             .stdin(list)
             .run()
             .await?;
@@ -87,19 +95,23 @@ impl HostGit {
     }
 }
 
-/// Copies the files `names` of `workspace` to `target`, with the names `0`, `1` and so on. The copy
-/// of a symlink contains its target. Returns the names as an error if the files have more than
-/// `max_bytes` bytes in total.
+/// Copies the files `names` of `workspace` to `target`, to the directories of their `conversions`,
+/// with the names `0`, `1` and so on. The copy of a symlink contains its target. Returns the names as
+/// an error if the files have more than `max_bytes` bytes in total.
 #[allow(clippy::type_complexity, reason = "the inner error is the list of names of a finding")]
 fn copy(
     workspace: &Path,
     target: &Path,
     names: Vec<Vec<u8>>,
+    conversions: &[Conversion],
     max_bytes: u64,
 ) -> io::Result<std::result::Result<Vec<Changed>, Vec<Vec<u8>>>> {
     let workspace = Workspace::open(workspace)?;
+    for conversion in Conversion::ALL {
+        std::fs::DirBuilder::new().create(target.join(conversion.directory()))?;
+    }
     let (mut changed, mut left, mut files) = (Vec::new(), max_bytes, 0);
-    for path in &names {
+    for (path, conversion) in names.iter().zip(conversions) {
         // Git lists a directory only if the directory is a repository, which `inspect` refuses.
         if path.ends_with(b"/") {
             continue;
@@ -107,12 +119,15 @@ fn copy(
         let (mode, mut content) = match open(&workspace, path) {
             Ok(Some(opened)) => opened,
             Ok(None) => {
-                changed.push(Changed { path: path.clone(), mode: None });
+                changed.push(Changed { path: path.clone(), file: None });
                 continue;
             }
             Err(e) => return Err(e),
         };
-        let mut copy = File::create_new(target.join(files.to_string()))?;
+        // The target of a symlink has no line ends.
+        let conversion = if mode == SYMLINK { Conversion::None } else { *conversion };
+        let name = format!("{}/{files}", conversion.directory());
+        let mut copy = File::create_new(target.join(&name))?;
         files += 1;
         let copied = io::copy(&mut content.by_ref().take(left.saturating_add(1)), &mut copy)?;
         copy.flush()?;
@@ -120,7 +135,7 @@ fn copy(
             Some(rest) => left = rest,
             None => return Ok(Err(names)),
         }
-        changed.push(Changed { path: path.clone(), mode: Some(mode) });
+        changed.push(Changed { path: path.clone(), file: Some((mode, name)) });
     }
     Ok(Ok(changed))
 }
@@ -152,7 +167,7 @@ fn open(
         Err(Errno::NOENT) => return Ok(None),
         Err(Errno::LOOP) => {
             let target = readlinkat(directory, name, Vec::new())?.into_bytes();
-            return Ok(Some(("120000", Box::new(io::Cursor::new(target)))));
+            return Ok(Some((SYMLINK, Box::new(io::Cursor::new(target)))));
         }
         opened => opened?,
     };
@@ -173,10 +188,10 @@ fn index_info<'a>(
 ) -> Option<Vec<u8>> {
     // Removed paths come first, because a directory can replace a file or a file a directory.
     let (mut removed, mut added) = (Vec::new(), Vec::new());
-    for Changed { path, mode } in changed {
-        let (list, mode, object) = match mode {
+    for Changed { path, file } in changed {
+        let (list, mode, object) = match file {
             None => (&mut removed, "0", NO_OBJECT),
-            Some(mode) => (&mut added, *mode, objects.next()?),
+            Some((mode, _)) => (&mut added, *mode, objects.next()?),
         };
         list.extend_from_slice(format!("{mode} {object}\t").as_bytes());
         list.extend_from_slice(path);
@@ -215,8 +230,10 @@ mod tests {
     /// Returns the contents that [`copy`] reads for the file `name`.
     fn copied(workspace: &Path, name: &[u8]) -> Option<Vec<u8>> {
         let target = tempfile::tempdir().unwrap();
-        let changed = copy(workspace, target.path(), vec![name.to_vec()], 1_000).unwrap().unwrap();
-        changed[0].mode.map(|_| std::fs::read(target.path().join("0")).unwrap())
+        let names = vec![name.to_vec()];
+        let changed = copy(workspace, target.path(), names, &[Conversion::None], 1_000);
+        let file = &changed.unwrap().unwrap()[0].file;
+        file.as_ref().map(|(_, copy)| std::fs::read(target.path().join(copy)).unwrap())
     }
 
     #[test]
@@ -258,16 +275,14 @@ mod tests {
         std::os::unix::fs::symlink("d/f", top.join("l")).unwrap();
         let names = ["../top/run", "d", "d/f", "gone", "l", "l/x", "run"];
         let names: Vec<_> = names.iter().map(|name| name.as_bytes().to_vec()).collect();
-        let changed = copy(&top, target.path(), names.clone(), 10).unwrap().unwrap();
-        let modes: Vec<_> = changed.iter().map(|c| c.mode).collect();
-        let file = Some("100644");
-        let expected = [None, None, file, None, Some("120000"), None, Some("100755")];
-        assert_eq!(modes, expected);
-        for (n, content) in ["12345", "d/f", "#!"].iter().enumerate() {
-            assert_eq!(
-                std::fs::read_to_string(target.path().join(n.to_string())).unwrap(),
-                *content
-            );
+        let text = [Conversion::Text; 7];
+        let changed = copy(&top, target.path(), names.clone(), &text, 10).unwrap().unwrap();
+        let files: Vec<_> =
+            changed.iter().map(|c| c.file.as_ref().map(|(mode, copy)| (*mode, &**copy))).collect();
+        let (file, link) = (Some(("100644", "text/0")), Some((SYMLINK, "bytes/1")));
+        assert_eq!(files, [None, None, file, None, link, None, Some(("100755", "text/2"))]);
+        for (name, content) in [("text/0", "12345"), ("bytes/1", "d/f"), ("text/2", "#!")] {
+            assert_eq!(std::fs::read_to_string(target.path().join(name)).unwrap(), content);
         }
         let objects = ["1", "2", "3"];
         let input = index_info(&changed, objects.into_iter()).unwrap();
@@ -277,6 +292,6 @@ mod tests {
         assert!(index_info(&changed, ["1"].into_iter()).is_none());
         assert!(index_info(&changed, ["1", "2", "3", "4"].into_iter()).is_none());
         let other = tempfile::tempdir().unwrap();
-        assert_eq!(copy(&top, other.path(), names.clone(), 9).unwrap().err(), Some(names));
+        assert_eq!(copy(&top, other.path(), names.clone(), &text, 9).unwrap().err(), Some(names));
     }
 }

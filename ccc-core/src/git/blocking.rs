@@ -20,14 +20,14 @@ pub(super) async fn spawn_blocking<T: Send + 'static>(
 
 /// Creates or replaces the file `path` with the contents `text`, and creates the missing directories
 /// above it. The file has mode 0600 and each new directory has mode 0700, whatever the umask.
-pub(super) async fn write_private(path: &Path, text: String) -> Result<()> {
-    let path = path.to_owned();
+pub(super) async fn write_private(path: &Path, content: impl Into<Vec<u8>>) -> Result<()> {
+    let (path, content) = (path.to_owned(), content.into());
     spawn_blocking(move || {
         let write = || {
             path.parent().map_or(Ok(()), create_private_dir)?;
             let mut file = File::create(&path)?;
             file.set_permissions(Permissions::from_mode(0o600))?;
-            file.write_all(text.as_bytes())
+            file.write_all(&content)
         };
         write().map_err(|e| unusable(&path, &e))
     })

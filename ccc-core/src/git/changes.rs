@@ -39,6 +39,9 @@ pub struct ChangeSet {
     pub tree: ObjectId,
     /// The changes, one for each path; never empty.
     pub changes: Vec<Change>,
+    /// Exceptions from the rules that a reviewer of the changes must know, one line each.
+    #[serde(default)]
+    pub exceptions: Vec<String>,
 }
 
 /// The reason why the changes in a workspace must not be published, and the affected paths.
@@ -87,7 +90,7 @@ impl Refusal {
 /// Returns `path` with escape sequences in place of quotes, backslashes, characters other than
 /// printable ASCII, and spaces that a reader does not see: those at an end and those after another
 /// space. A long path is truncated.
-fn escaped(path: &str) -> String {
+pub(super) fn escaped(path: &str) -> String {
     let mut escaped = String::new();
     let mut before = ' ';
     let mut rest = path.chars().peekable();

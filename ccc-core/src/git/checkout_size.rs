@@ -11,6 +11,7 @@ use super::HostGit;
 use super::blocking::{spawn_blocking, write_private};
 use super::git_dir::check_git_dir;
 use super::limits::GitLimits;
+use super::nul_records::NulRecords;
 use crate::{Error, ErrorKind, ObjectId, Result};
 
 /// Maximum length of a path in a workspace, in bytes. Linux opens no longer path.
@@ -47,12 +48,12 @@ impl HostGit {
         if let Some(size) = cached.await?.and_then(|text| read_cache(&text, base)) {
             return size.check(&self.limits, base);
         }
-        let mut count = Count::new(self.limits, base);
+        let (mut count, mut records) = (Count::new(self.limits, base), NulRecords::default());
         self.git("ls-tree")
             .dir(mirror)
             // `-t`: also lists directories, so that a tree without files is counted.
             .args(["-r", "-t", "-l", "-z", "--full-tree", base.as_str()])
-            .run_streamed(|chunk| count.add(chunk))
+            .run_streamed(|chunk| count.add(&mut records, chunk))
             .await?;
         let size = count.finish()?;
         let text = format!("{base} {} {}\n", size.entries, size.bytes);
@@ -100,32 +101,21 @@ struct Count<'a> {
     limits: GitLimits,
     base: &'a ObjectId,
     size: Size,
-    /// The start of a record whose end has not been read yet.
-    partial: Vec<u8>,
     failed: Option<Error>,
 }
 
 impl<'a> Count<'a> {
     fn new(limits: GitLimits, base: &'a ObjectId) -> Self {
-        Self { limits, base, size: Size::default(), partial: Vec::new(), failed: None }
+        Self { limits, base, size: Size::default(), failed: None }
     }
 
-    fn add(&mut self, chunk: &[u8]) -> ControlFlow<()> {
-        let mut rest = chunk;
-        while let Some(end) = memchr::memchr(0, rest) {
-            self.partial.extend_from_slice(&rest[..end]);
-            rest = &rest[end + 1..];
-            let record = std::mem::take(&mut self.partial);
-            self.record(&record);
-            if self.failed.is_some() {
-                return ControlFlow::Break(());
-            }
-            // Reuse the allocation for the next record.
-            self.partial = record;
-            self.partial.clear();
-        }
-        self.partial.extend_from_slice(rest);
-        if self.partial.len() > MAX_HEADER + MAX_PATH {
+    /// Counts the records that end in `chunk`. `records` contains the start of the first one.
+    fn add(&mut self, records: &mut NulRecords, chunk: &[u8]) -> ControlFlow<()> {
+        records.read(chunk, |record| {
+            self.record(record);
+            if self.failed.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        if records.partial_len() > MAX_HEADER + MAX_PATH {
             self.failed = Some(self.too_long());
             return ControlFlow::Break(());
         }
@@ -180,9 +170,9 @@ mod tests {
 
     fn count(output: &[u8], chunk: usize, limits: GitLimits) -> Result<Size> {
         let base = ObjectId::new(BASE)?;
-        let mut count = Count::new(limits, &base);
+        let (mut count, mut records) = (Count::new(limits, &base), NulRecords::default());
         for chunk in output.chunks(chunk) {
-            if count.add(chunk).is_break() {
+            if count.add(&mut records, chunk).is_break() {
                 break;
             }
         }

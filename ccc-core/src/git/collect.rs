@@ -1,8 +1,9 @@
 //! Collection of an agent's changes, and the checks before publication (spec: X6, X7, X10).
 
 use super::blocking::{spawn_blocking, unusable};
+use super::changes::escaped;
 use super::diff_index::{NO_OBJECT, Record, malformed};
-use super::inspect::{Finding, inspect};
+use super::inspect::{Finding, Inspected, inspect};
 use super::names::check_names;
 use super::walk::Workspace;
 use super::{ChangeSet, HostGit, Refusal};
@@ -49,23 +50,31 @@ impl HostGit {
     ) -> Result<Collected> {
         let paths = self.paths(run);
         let root = paths.workspace.clone();
-        let inspected = spawn_blocking(move || inspect(&root, MAX_ENTRIES)).await?;
-        if let Some(Finding { reason, paths }) = inspected {
-            return Ok(Collected::Refused(Refusal::new(reason, paths, redactor)));
-        }
-        // Check the limits before git stores objects, because a change over the limits can be too
-        // large to hash.
         let refuse = |Finding { reason, paths }| {
             Ok(Collected::Refused(Refusal::new(reason, paths, redactor)))
         };
-        let names = match self.changed_files(run).await? {
+        let submodules = self.submodules(run).await?;
+        let of_inspection = submodules.clone();
+        let inspected = spawn_blocking(move || inspect(&root, &of_inspection, MAX_ENTRIES)).await?;
+        let (suspects, checked_out) = match inspected {
+            Inspected::Refused(finding) => return refuse(finding),
+            Inspected::Readable { suspects, checked_out } => (suspects, checked_out),
+        };
+        if let Some(finding) = self.check_suspects(run, suspects).await? {
+            return refuse(finding);
+        }
+        // Check the limits before git stores objects, because a change over the limits can be too
+        // large to hash.
+        let mut names = match self.changed_files(run).await? {
             Ok(names) => names,
             Err(finding) => return refuse(finding),
         };
+        submodules.remove_from(&mut names);
         if let Some(finding) = self.check_limits(run, &names, policy).await? {
             return refuse(finding);
         }
-        if let Some(finding) = self.add(run, names, policy.max_bytes).await? {
+        let conversions = self.conversions(run, &names).await?;
+        if let Some(finding) = self.add(run, names, conversions, policy.max_bytes).await? {
             return refuse(finding);
         }
         let records = self.records(run, base).await?;
@@ -89,6 +98,11 @@ impl HostGit {
         {
             return Ok(Collected::Refused(refusal));
         }
+        let mut exceptions: Vec<_> = checked_out.iter().map(|path| not_collected(path)).collect();
+        match self.check_filtered(run, &records, &sizes, policy).await? {
+            Ok(permitted) => exceptions.extend(permitted),
+            Err(finding) => return refuse(finding),
+        }
         let tree =
             self.git("write-tree").dir(&paths.git_dir).setting("core.fsync=objects").run().await?;
         let changes =
@@ -97,6 +111,7 @@ impl HostGit {
             base: base.clone(),
             tree: ObjectId::new(String::from_utf8_lossy(&tree).trim())?,
             changes,
+            exceptions,
         }))
     }
 
@@ -144,6 +159,15 @@ impl HostGit {
             })
             .collect()
     }
+}
+
+/// Returns a line for the pull request of a run whose agent checked out the submodule at `path`.
+fn not_collected(path: &[u8]) -> String {
+    let path = escaped(&String::from_utf8_lossy(path));
+    format!(
+        "the agent checked out the submodule {path}: changes to files of a submodule are not part \
+         of this change"
+    )
 }
 
 fn too_large(sizes: impl Iterator<Item = u64>, most: u64) -> Option<String> {

@@ -14,7 +14,8 @@ pub struct CommitInfo {
     pub author: BotIdentity,
     /// The author date and committer date: the time when the run was accepted.
     pub date: Timestamp,
-    /// The whole commit message, including the trailers `Issue`, `Run` and `Agent`.
+    /// The whole commit message, including the trailers `Run`, `Agent` and, for an issue of a VCS host,
+    /// `Issue`.
     pub message: String,
 }
 
@@ -32,15 +33,18 @@ impl CommitInfo {
         author: BotIdentity,
         date: Timestamp,
     ) -> Self {
-        let number = event.issue.number;
         // In a commit on the default branch, a title such as "fixes #7" would close issue 7.
         let title = deactivate_references(&one_line(&event.issue.title, 60));
         let title = deactivate_ci_commands(&title);
-        let message = format!(
-            "Solve issue {number}: {title}\n\nIssue: {}#{number}\nRun: {run}\nAgent: {}\n",
-            event.repo,
-            one_line(agent, 60)
-        );
+        let (subject, trailer) = match event.issue.number_on_host() {
+            Some(number) => (
+                format!("Solve issue {number}: {title}"),
+                format!("Issue: {}#{number}\n", event.repo),
+            ),
+            None => (format!("Solve: {title}"), String::new()),
+        };
+        let agent = one_line(agent, 60);
+        let message = format!("{subject}\n\n{trailer}Run: {run}\nAgent: {agent}\n");
         Self { author, date, message }
     }
 }

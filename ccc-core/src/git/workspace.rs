@@ -7,13 +7,9 @@ use std::sync::Arc;
 
 use super::HostGit;
 use super::blocking::{spawn_blocking, unusable, write_private};
+use super::conversion::with_copies;
 use crate::vcs::{Access, Repository};
 use crate::{Error, ErrorKind, ObjectId, Result, RunId};
-
-/// Git attributes for `git read-tree` and `git add`. These attributes override every
-/// `.gitattributes` file of the repository, and make git treat file contents as bytes. Therefore a
-/// hostile repository cannot make git execute a program, or convert encodings or line endings.
-const ATTRIBUTES: &str = "* -text !eol -ident !filter !working-tree-encoding !diff !merge\n";
 
 /// Number of git processes that write the files of a checkout in parallel. Git starts these
 /// processes only for 100 files or more.
@@ -67,6 +63,10 @@ impl HostGit {
         // Before anything of the repository is written, because the checkout can be much larger
         // than the fetched objects.
         self.check_checkout_size(&mirror, &base).await?;
+        let attributes = self.base_attributes(run, &base).await?;
+        write_private(&paths.workspace.join(".git/info/attributes"), attributes.clone()).await?;
+        let attributes = with_copies(run, attributes.as_bytes());
+        write_private(&paths.git_dir.join("info/attributes"), attributes).await?;
         // In parallel, because writing files and reading objects wait for different resources.
         tokio::try_join!(
             self.unpack(&paths.git_dir, &paths.workspace, &base),
@@ -126,8 +126,7 @@ impl HostGit {
                  data directory",
             )
         })?;
-        write_private(&git_dir.join("objects/info/alternates"), format!("{objects}\n")).await?;
-        write_private(&git_dir.join("info/attributes"), ATTRIBUTES.to_owned()).await
+        write_private(&git_dir.join("objects/info/alternates"), format!("{objects}\n")).await
     }
 
     /// Writes the files of the commit `base` to `workspace`, and a matching index to `git_dir`.
@@ -148,10 +147,8 @@ impl HostGit {
             .args(["--quiet", "--template=", &format!("--initial-branch={branch}"), "--"])
             .arg(workspace)
             .run()
-            .await?;
-        // Without these attributes, a `.gitattributes` of the tree can make unchanged files appear
-        // as modified.
-        write_private(&workspace.join(".git/info/attributes"), ATTRIBUTES.to_owned()).await
+            .await
+            .map(drop)
     }
 
     /// Adds the commit `base` to the disposable `.git` of `workspace`, as a shallow commit without

@@ -23,7 +23,7 @@ pub(super) struct CommentData {
     /// The name of the run's branch; `None` until the run has chosen the name. The name does not
     /// show whether the run has pushed the branch.
     pub(super) branch: Option<BranchName>,
-    /// The weakened rules of the policy without which the run would have been refused.
+    /// The exceptions from the usual rules for runs, one line each.
     pub(super) exceptions: Vec<String>,
     /// The agent's changes as a patch, if the run could not publish them.
     pub(super) patch: Option<String>,
@@ -215,14 +215,13 @@ pub(super) fn denied_hosts(places: &[String]) -> String {
     )
 }
 
-/// Returns a list of the weakened rules without which the run would have been refused, or an empty
-/// text if there are none (spec: X17c).
+/// Returns a list of the exceptions from the usual rules for runs, or an empty text if there are none
+/// (spec: X17c).
 pub(super) fn exceptions(lines: &[String]) -> String {
     if lines.is_empty() {
         return String::new();
     }
-    let mut text =
-        "\n\nWeakened rules of the operator's policy that applied to this run:\n".to_owned();
+    let mut text = "\n\nExceptions from the usual rules in this run:\n".to_owned();
     for line in lines.iter().take(20) {
         text.push_str(&format!("\n- {}", markdown_escape(&one_line(line, 1_000))));
     }

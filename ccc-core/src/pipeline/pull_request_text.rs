@@ -15,13 +15,16 @@ pub(super) fn title(event: &IssueEvent) -> String {
     let title = one_line(&event.issue.title, 180);
     // The title becomes the subject of a commit if the pull request is merged as one commit.
     let title = deactivate_ci_commands(&deactivate_references(&title));
-    format!("Solve #{}: {title}", event.issue.number)
+    match event.issue.number_on_host() {
+        Some(number) => format!("Solve #{number}: {title}"),
+        None => format!("Solve: {title}"),
+    }
 }
 
 /// Returns the description of the pull request of `run`: the agent's summary, the cost, the
-/// denied tools and hosts, and the weakened rules of the policy.
+/// denied tools and hosts, and the exceptions from the usual rules for runs.
 pub(super) fn body(run: RunId, event: &IssueEvent, agent: &str, data: &CommentData) -> String {
-    let number = event.issue.number;
+    let closes = event.issue.number_on_host().map(|number| format!("Closes #{number}.\n\n"));
     let report = data.report.as_ref();
     let words = report.map_or("", |report| report.summary.trim());
     let said = if words.is_empty() {
@@ -32,7 +35,7 @@ pub(super) fn body(run: RunId, event: &IssueEvent, agent: &str, data: &CommentDa
     let cost_and_denials = report.map(cost_and_denials).unwrap_or_default();
     let denied = denied_hosts(&data.denied_hosts);
     let exceptions = exceptions(&data.exceptions);
-    let text = truncate(&format!("Closes #{number}.\n\n{said}"), MAX_BODY);
+    let text = truncate(&(closes.unwrap_or_default() + &said), MAX_BODY);
     format!(
         "{text}{cost_and_denials}{denied}{exceptions}\n\nAn AI agent wrote this change: review it as you \
          review a change by an unknown author.\n\n{}",

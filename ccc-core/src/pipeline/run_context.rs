@@ -21,7 +21,7 @@ use crate::progress::{AcceptedRun, Progress};
 use crate::run::{ActorCheck, RunRecord};
 use crate::run_store::Claim;
 use crate::vcs::{Access, Grant};
-use crate::{Container, Outcome, Result, RunId, RunStore, Stage};
+use crate::{BranchName, Container, Outcome, Result, RunId, RunStore, Stage};
 
 /// The state of one run, shared by its stages.
 #[derive(Debug)]
@@ -149,13 +149,19 @@ impl RunContext {
         self.state().policy.clone()
     }
 
-    /// Records the weakened rules without which the run would have been refused. The run's record,
-    /// its comment and its pull request contain them (spec: X17c).
+    /// Records exceptions from the usual rules for runs, one line each. The run's record, its comment
+    /// and its pull request contain them (spec: X17c).
     pub(super) fn record_exceptions(&self, exceptions: Vec<String>) {
         let exceptions = exceptions.iter().map(|line| self.redactor.clean(line));
         let mut state = self.state();
         state.policy.exceptions.extend(exceptions);
         state.comment.exceptions = state.policy.exceptions.clone();
+    }
+
+    /// Returns the name of the branch that the run creates.
+    pub(super) fn branch(&self) -> Result<BranchName> {
+        let prefix = &self.parts.policy.branch_prefix;
+        BranchName::for_run(prefix, self.event.issue.number_on_host(), self.id)
     }
 
     /// Returns the details that the run's comment and pull request show in addition to the outcome.

@@ -48,7 +48,7 @@ pub(super) async fn save_unpublished(run: &RunContext, outcome: &Outcome) {
     if !lost || run.is_fenced_out() {
         return;
     }
-    let changes = ChangeSet { base, tree, changes: Vec::new() };
+    let changes = ChangeSet { base, tree, changes: Vec::new(), exceptions: Vec::new() };
     let saved = save_patch(run, &changes);
     if let Err(error) = guarded(&*run.parts.clock, run.parts.limits.report, saved).await {
         run.emit_note(format!("the agent's changes could not be saved as a patch: {error}"));

@@ -22,8 +22,9 @@ pub struct AppliedPolicy {
     pub max_bytes: u64,
     /// The weakened parts of the policy, one line for each part.
     pub weakenings: Vec<String>,
-    /// The rules that were weakened and without whose weakening the run would have been refused, one
-    /// line for each rule.
+    /// The exceptions from the usual rules for runs that a reviewer must know, one line each: the
+    /// weakened rules without which the run would have been refused, an edit of the issue after the
+    /// event, and files that the change does not contain as usual.
     pub exceptions: Vec<String>,
 }
 

@@ -19,6 +19,8 @@ pub enum Weakening {
     Permission(Permission),
     /// The accounts with these ids can start runs with any permission.
     AllowedActors(Vec<u64>),
+    /// A change can contain files themselves instead of their Git LFS pointers.
+    RawLfs,
     /// Accounts without write permission can start runs on a runner without isolation.
     Unisolated,
     /// A repository can choose every container image.
@@ -46,6 +48,10 @@ impl fmt::Display for Weakening {
             Self::AllowedActors(ids) => {
                 write!(f, "these accounts can start runs with any permission: {}", list(ids))
             }
+            Self::RawLfs => f.write_str(
+                "changes can contain files themselves instead of their Git LFS pointers, because the \
+                 policy permits it",
+            ),
             Self::Unisolated => f.write_str(
                 "accounts without write permission can start runs on a runner without isolation, \
                  because the policy permits it",
@@ -115,6 +121,9 @@ impl TrustPolicy {
         }
         if !self.allowed_actors.is_empty() {
             found.push(Weakening::AllowedActors(self.allowed_actors.clone()));
+        }
+        if self.allow_raw_lfs {
+            found.push(Weakening::RawLfs);
         }
         if self.dangerously_unisolated {
             found.push(Weakening::Unisolated);

@@ -15,7 +15,10 @@ mod url;
 
 pub use mentions::mentionable_text;
 
-use super::{is_invisible, truncate};
+use unicode_normalization::UnicodeNormalization as _;
+
+use super::truncate;
+use super::visible::visible;
 
 /// Maximum size, in bytes, of a text that is read. GitHub accepts at most 65 536 characters in a
 /// description or a comment, and a character has at most four bytes.
@@ -28,8 +31,8 @@ const MAX_NESTING: usize = 200;
 const MAX_PASSES: usize = 4;
 
 /// Returns the parts of the Markdown text `text` that a VCS host displays, for an agent's prompt
-/// (spec: X12c). The displayed parts stay unchanged, byte for byte, except for line breaks, which
-/// become `\n`, and invisible characters, which are removed. Marks such as
+/// (spec: X12c, X12e). The displayed parts stay unchanged, except for line breaks, which become `\n`,
+/// characters, which get the Unicode normal form C, and invisible characters, which are removed. Marks such as
 /// `<!-- hidden text removed -->` replace the other parts. The result is [truncated](truncate) to
 /// `max` bytes.
 ///
@@ -76,8 +79,9 @@ fn displayed(text: &str) -> String {
         }
         // The invisible characters are removed after the text was read, because they decide how
         // the VCS host reads the text: a line that starts with one starts no code block.
-        let mut next = clean::clean(&text, &document::read(&text));
-        next.retain(|c| !is_invisible(c));
+        let next = visible(&clean::clean(&text, &document::read(&text)), None);
+        // Also read again in this form: a few characters have the normal form of Markdown's own.
+        let next: String = next.nfc().collect();
         if next == text {
             return text;
         }

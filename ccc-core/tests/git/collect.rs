@@ -90,6 +90,8 @@ fn tree(
     String::from_utf8(listed)
         .unwrap()
         .split_terminator('\0')
+        // The workspace has at most an empty directory for a submodule.
+        .filter(|line| !line.starts_with("160000"))
         .flat_map(|line| {
             let (head, path) = line.split_once('\t').unwrap();
             let [mode, _, object] = head.split(' ').collect::<Vec<_>>()[..] else {
@@ -244,7 +246,17 @@ async fn nested_repositories_are_refused() {
             ("mkdir .git.", Refused(nested, &[".git."])),
             ("echo x > '.git::$INDEX_ALLOCATION'", Refused(nested, &[".git::$INDEX_ALLOCATION"])),
             ("mkdir \"$(printf '.g\\342\\200\\214it')\"", Refused(nested, &[".g\\u{200c}it"])),
-            ("mkdir ignored; git init -q ignored/x", Refused(nested, &["ignored/x/.git"])),
+            // Nothing of an ignored repository leaves.
+            ("mkdir ignored; git init -q ignored/x", Nothing),
+            ("mkdir -p ignored/.GIT 'ignored/a/git~1'; echo x > f", Changes(&[('A', "f")])),
+            ("git init -q ignored; echo x > f", Changes(&[('A', "f")])),
+            ("mkdir ignored; git init -q ignored/x; git init -q y", Refused(nested, &["y/.git"])),
+            (
+                "git init -q :x; git init -q '*'; mkdir ignored",
+                Refused(nested, &["*/.git", ":x/.git"]),
+            ),
+            // The pattern ignores the `.git` only, and plain git adds the repository.
+            ("echo y/.git > .gitignore; git init -q y", Refused(nested, &["y/.git"])),
             (
                 "mkdir -p sub/x.git; echo x > sub/x.git/f; mkdir .gitx",
                 Changes(&[('A', "sub/x.git/f")]),
@@ -264,19 +276,44 @@ async fn nested_repositories_are_refused() {
 }
 
 #[tokio::test]
-async fn a_submodule_can_be_replaced_or_deleted() {
-    // spec: X6b
-    let entries: &[Entry] = &[("160000", "s", ELSEWHERE), ("100644", "a", b"a")];
+async fn the_pointer_of_a_submodule_stays() {
+    // spec: X6g
+    let entries: &[Entry] =
+        &[("160000", "s", ELSEWHERE), ("160000", "v/s", ELSEWHERE), ("100644", "a", b"a")];
+    let changed = "the agent changed a submodule";
     check_default(
         entries,
         &[
-            ("echo x > b; rm -r s; echo s > s", Changes(&[('A', "b"), ('M', "s")])),
-            ("rm -r s; ln -s a s", Changes(&[('M', "s")])),
-            ("rm -r s", Changes(&[('D', "s")])),
-            ("rm -r s; git init -q s", Refused("git repository", &["s/.git"])),
+            ("rm -r s", Nothing),
+            ("rm -r s v; echo x > b", Changes(&[('A', "b")])),
+            // A checked-out submodule, and other repositories in its place.
+            ("git init -q s; echo x > s/f; echo x > b", Changes(&[('A', "b")])),
+            ("echo 'gitdir: ../.git/modules/s' > s/.git; echo x > b", Changes(&[('A', "b")])),
+            (
+                "ln -s ../a s/.git; mkfifo s/pipe; git init -q s/x; echo x > b",
+                Changes(&[('A', "b")]),
+            ),
+            ("mkdir v/s/.git; rm -r v/s/.git; rm -r s; git init -q s", Nothing),
+            ("echo x > s/f", Refused(changed, &["s"])),
+            ("git init -q v/s/x", Refused(changed, &["v/s"])),
+            ("echo x > b; rm -r s; echo s > s", Refused(changed, &["s"])),
+            ("rm -r s; ln -s a s", Refused(changed, &["s"])),
+            ("rm -r v; echo x > v", Refused(changed, &["v/s"])),
+            ("rm -r v s; ln -s . v; mkfifo s", Refused(changed, &["s", "v/s"])),
+            ("git init -q v", Refused("nested git repository", &["v/.git"])),
         ],
     )
     .await;
+    let world = World::new(entries);
+    let at = world.checkout(run(1)).await.unwrap();
+    shell(&at.path, "git init -q v/s; echo x > v/s/f; echo x > b");
+    for told in [true, false] {
+        let collected = world.collect(run(1), &at.base).await.unwrap();
+        let Collected::Changes(set) = collected else { panic!("{collected:?}") };
+        assert_eq!(set.changes.len(), 1, "{set:?}");
+        let exceptions = set.exceptions.join("");
+        assert_eq!(exceptions.contains("checked out the submodule v/s"), told, "{exceptions}");
+    }
 }
 
 #[tokio::test]
@@ -316,7 +353,13 @@ async fn symlinks_and_special_files() {
             ("ln -s .git/hooks l", Refused(out, &["l"])),
             ("ln -s ../.GIT/config docs/l", Refused(out, &["docs/l"])),
             ("mkfifo pipe", Refused(odd, &["pipe"])),
-            ("mkdir ignored; mkfifo ignored/pipe", Refused(odd, &["ignored/pipe"])),
+            ("mkdir ignored; mkfifo ignored/pipe ignored/:p", Nothing),
+            ("mkfifo pipe.o", Nothing),
+            ("mkdir ignored; mkfifo ignored/pipe pipe", Refused(odd, &["pipe"])),
+            // Git would wait for a writer of this pipe.
+            ("rm .gitignore; mkfifo .gitignore", Refused(odd, &[".gitignore"])),
+),
+            ("mkdir d; mkfifo d/.gitattributes", Refused(odd, &["d/.gitattributes"])),
             ("rm README.md; mkfifo README.md", Refused(odd, &["README.md"])),
         ],
     )

@@ -135,6 +135,15 @@ async fn attributes_with_many_patterns_do_not_slow_a_checkout_down() {
     publish(&world.remote, &tree(&world.remote, &entries));
     let at = within(120, world.checkout(run(1))).await.unwrap();
     assert_eq!(files_below(&at.path).len(), 3_001);
+
+    // Patterns with an effect are counted.
+    let patterns = patterns.replace("foo=1", "text");
+    let attributes = blob(&world.remote, patterns.as_bytes());
+    let entries = [format!("100644 blob {attributes}\t.gitattributes\0")];
+    publish(&world.remote, &tree(&world.remote, &entries));
+    let error = within(120, world.checkout(run(2))).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::LimitExceeded, "{error}");
+    assert!(error.to_string().contains("more than 10000 patterns"), "{error}");
 }
 
 /// Returns a tree that contains `inner` under ten names, in ten levels.

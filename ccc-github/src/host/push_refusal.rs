@@ -1,6 +1,5 @@
 //! GitHub's reasons for refusing a push (spec: G7c).
 
-use ccc_core::BranchName;
 use ccc_core::untrusted_text::one_line;
 
 /// Maximum length of all reasons together, in characters. Each is a line of GitHub's output.
@@ -108,15 +107,9 @@ fn advice(output: &str) -> Option<String> {
     } else if says("gh007") || says("private email") {
         "the commits of a run have the address of the GitHub App: allow this address".to_owned()
     } else if says("creations being restricted") || says("gh006") || says("protected branch") {
-        format!(
-            "allow the GitHub App to create branches that begin with `{}`",
-            BranchName::RUN_PREFIX
-        )
+        "allow the GitHub App to create the branches of runs".to_owned()
     } else if says("cannot lock ref") {
-        format!(
-            "a branch of the repository prevents branches that begin with `{}`: rename that branch",
-            BranchName::RUN_PREFIX
-        )
+        "a branch of the repository prevents the branches of runs: rename that branch".to_owned()
     } else {
         return None;
     };
@@ -173,7 +166,7 @@ remote:
         check(
             &rules("remote: - Cannot create ref due to creations being restricted.\n"),
             &["Cannot create ref due to creations being restricted"],
-            "allow the GitHub App to create branches that begin with `claude/`",
+            "allow the GitHub App to create the branches of runs",
         );
         check(
             &rules("remote: - Changes must be made through a pull request.\n"),
@@ -184,7 +177,7 @@ remote:
             "remote: error: GH006: Protected branch update failed for refs/heads/claude/x.\n \
              ! [remote rejected] a -> claude/x (protected branch hook declined)",
             &["GH006: Protected branch update failed for refs/heads/claude/x"],
-            "allow the GitHub App to create branches that begin with `claude/`",
+            "allow the GitHub App to create the branches of runs",
         );
         check(
             "remote: error: Trace: 1b2c3d\nremote: error: See https://gh.io/lfs for more information.\n\

@@ -63,7 +63,7 @@ impl LocalHost {
             name: name.into_owned(),
         };
         let issue = IssueSnapshot {
-            number: 1,
+            number: 0,
             title: title.to_owned(),
             body: body.trim().to_owned(),
             author: operator_account(),

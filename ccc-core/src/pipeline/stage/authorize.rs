@@ -73,10 +73,10 @@ async fn check_issue(run: &RunContext) -> Result<(), Halt> {
         }
     }
     if issue.title != event.issue.title || issue.body != event.issue.body {
-        run.emit_note(
-            "the issue was edited after the action that requested the run: the agent gets the \
-             text that the issue had at the time of that action",
-        );
+        let line = "the issue was edited after the action that requested the run: the agent gets the \
+             text that the issue had at the time of that action";
+        run.emit_note(line);
+        run.record_exceptions(vec![line.to_owned()]);
     }
     Ok(())
 }

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::BranchName;
 use crate::pipeline::halt::Halt;
 use crate::pipeline::run_context::RunContext;
 use crate::progress::Base;
@@ -27,7 +26,7 @@ pub(in crate::pipeline) async fn checkout(
     repository: &Repository,
 ) -> Result<CheckedOut, Halt> {
     let access = run.access(Grant::Read, READ_TTL).await?;
-    let branch = BranchName::for_run(run.event.issue.number, run.id)?;
+    let branch = run.branch()?;
     // The branch is checked before the agent works, because the work could not be published. The
     // check and the checkout run at the same time, because both wait for the host.
     let (workspace, free) = tokio::join!(

@@ -20,6 +20,7 @@ pub(in crate::pipeline) async fn collect(
         Collected::Changes(set) => {
             let paths = set.changes.iter().map(|change| change.path.as_str());
             run.record_exceptions(run.parts.policy.permitted_changes(paths));
+            run.record_exceptions(set.exceptions);
             Some(set.tree)
         }
         Collected::Refused(refusal) => {

@@ -237,6 +237,10 @@ fn hidden_text_leaves_a_mark_with_the_structure_of_the_text() {
         ("\u{feff}a\u{202e}b\u{200b}\u{fe0f}\0\u{7}", "ab"),
         ("a&#8203;b&zwj;c&#xE0041; &#65; `&#8203;`", "abc &#65; `&#8203;`"),
         ("<div>a&#8203;b&ZeroWidthSpace;</div>", "<div>ab</div>"),
+        ("cafe\u{301} `e\u{301}`", "caf\u{e9} `\u{e9}`"),
+        // The normal form of these characters is a backtick.
+        ("\u{1fef}<!-- a -->\u{1fef}", "`<!-- hidden text removed -->`"),
+        ("\u{1f469}\u{200d}\u{1f4bb}", "\u{1f469}\u{200d}\u{1f4bb}"),
     ] {
         assert_eq!(displayed(text), expected, "{text:?}");
     }

@@ -230,7 +230,7 @@ async fn show(args: &DemoArgs, dir: &Path, url: &str, outcome: &Outcome) -> bool
     };
     if !args.json {
         match diff(dir, url, pull_request).await {
-            Ok(diff) => print(&format!("\n{}\n{}", pull_request.url, harmless(&diff))),
+            Ok(diff) => print(&format!("\n{}\n{}", pull_request.url, diff)),
             Err(error) => {
                 say(&format!("cannot show the diff of the pull request: {}", describe(&error)));
             }
@@ -250,15 +250,6 @@ async fn diff(dir: &Path, url: &str, pull_request: &PullRequest) -> Result<Strin
     let git_dir = [OsStr::new("--git-dir"), clone.as_os_str()];
     let diff = ["diff", "--no-ext-diff", "--no-textconv", "main", pull_request.head.as_str()];
     git(git_dir.into_iter().chain(diff.map(OsStr::new))).await
-}
-
-/// Replaces all characters of `text` that could control a terminal or reorder the displayed text.
-fn harmless(text: &str) -> String {
-    let steers = |c: char| {
-        (c.is_control() && !matches!(c, '\n' | '\t'))
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars().map(|c| if steers(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 /// Waits until the program is interrupted. In the meantime the emulator answers requests.

@@ -15,7 +15,7 @@ use crate::config::{self, Config};
 use crate::local_host::LocalHost;
 use crate::observers::progress_observer;
 use crate::output::{print, say};
-use crate::pipeline::{open_data_dir, pipeline};
+use crate::pipeline::{pipeline, wait_for_data_dir};
 use crate::remedy::describe;
 use crate::signals::interrupted;
 use crate::weakening::weakenings;
@@ -133,7 +133,7 @@ async fn drive(
     for line in weakenings(&shown, runner.name(), runner.capabilities().isolated) {
         say(&format!("note: {line}"));
     }
-    let git = open_data_dir(config).await?;
+    let git = wait_for_data_dir(config).await?;
     let pipeline = pipeline(config, git, host, adapters, progress_observer(json))?;
     pipeline.git().check().await?;
     pipeline.runner().check().await?;

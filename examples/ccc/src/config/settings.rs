@@ -93,6 +93,8 @@ pub(super) const SETTINGS: &[Setting] = &[
     text("policy.mention", "a name without @, such as claude"),
     toml("policy.on_opened", "true or false"),
     toml("policy.on_reopened", "true or false"),
+    text("policy.branch_prefix", "the start of the name of a branch, such as claude/"),
+    toml("policy.allow_raw_lfs", "true or false"),
     toml("policy.protected_classes", "a list of classes, such as [\"agents\", \"hooks\"]"),
     toml("policy.protected_names", "a list of names, such as [\"deploy/**\"]"),
     toml("policy.max_files", "a number of files, such as 1000"),

@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 
 use crate::observers::event_text::{action, summary};
-use crate::output::print;
+use crate::output::{for_terminal, json_for_terminal, print};
 
 /// An observer that writes a timeline to standard error: the stages, and the agent's actions.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ impl Timeline {
     fn line(&self, at: Timestamp, text: &str) {
         let mut began = self.began.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let since = at.duration_since(*began.get_or_insert(at)).as_secs_f64();
-        let line = format!("{since:7.2}s  {text}");
+        let line = for_terminal(&format!("{since:7.2}s  {text}"));
         self.bar.suspend(|| {
             let _ = writeln!(std::io::stderr(), "{line}");
         });
@@ -78,7 +78,7 @@ pub(crate) struct JsonLines;
 impl Observer for JsonLines {
     fn on_event(&self, event: &Event) {
         if let Ok(line) = serde_json::to_string(event) {
-            print(&line);
+            print(&json_for_terminal(&line));
         }
     }
 }

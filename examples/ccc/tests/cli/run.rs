@@ -37,8 +37,12 @@ fn a_local_repository_gets_a_branch_and_a_description() {
         assert!(output.status.success(), "{}", text(&output.stderr));
         let shown = text(&output.stdout);
         let branch = shown.lines().next().unwrap();
-        assert!(branch.starts_with("claude/issue-1-"), "{shown}");
-        assert!(shown.contains("Solve #1: "), "{shown}");
+        assert!(branch.starts_with("claude/run-"), "{shown}");
+        // On the host that the branch is pushed to later, number 1 belongs to another issue.
+        let message = git(&repo, &["log", "-1", "--format=%B", branch]);
+        for told in [&shown, &message] {
+            assert!(told.contains("Solve: ") && !told.contains("#1"), "{told}");
+        }
         assert_eq!(git(&repo, &["show", &format!("{branch}:sum.txt")]), "1 + 1 = 2");
         assert_eq!(git(&repo, &["rev-parse", "main"]), before, "main moved");
         assert_eq!(git(&repo, &["status", "--porcelain"]), "", "the checkout changed");
@@ -46,6 +50,37 @@ fn a_local_repository_gets_a_branch_and_a_description() {
     }
     let left: Vec<_> = std::fs::read_dir(dir.path().join("data/runs")).unwrap().collect();
     assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_second_run_waits_for_the_first_one() {
+    use std::io::{BufRead as _, BufReader};
+    let dir = tempfile::TempDir::new().unwrap();
+    let repo = dir.path().join("repo");
+    std::fs::create_dir(&repo).unwrap();
+    repository(&repo);
+    let gate = dir.path().join("gate");
+    assert!(std::process::Command::new("mkfifo").arg(&gate).status().unwrap().success());
+    let start = |agent: String| {
+        let mut program = ccc();
+        program.args(["run", "--repo", "repo", "--issue", "x", "--agent", &agent]);
+        program.env("CCC_DATA_DIR", dir.path().join("data")).current_dir(dir.path());
+        program.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+        program.spawn().unwrap()
+    };
+    let edit = "sed -i s/3/2/ sum.txt";
+    let first = start(format!("command:sh -c 'echo > {0}; cat {0}; {edit}'", gate.display()));
+    // The agent of the first run has started when its write to the pipe returns.
+    std::fs::read(&gate).unwrap();
+    let mut second = start(format!("command:sh -c '{edit}'"));
+    let mut lines = BufReader::new(second.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.contains("is in use by another process")));
+    std::fs::write(&gate, "go").unwrap();
+    assert!(first.wait_with_output().unwrap().status.success());
+    let rest: Vec<String> = lines.collect();
+    assert!(second.wait().unwrap().success(), "{rest:?}");
+    let branches = git(&repo, &["branch", "--list", "claude/*"]);
+    assert_eq!(branches.lines().count(), 2, "{branches}");
 }
 
 /// The hooks that git can execute in the repository that a push or a fetch connects to.

@@ -241,7 +241,7 @@ async fn a_hostile_title_has_no_effect() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_prompt_excludes_edits_after_the_event() {
-    // spec: X12a, X12b
+    // spec: X12a, X12b, X12e
     let at = |second| Timestamp::from_second(second).unwrap();
     let agent = FakeAgent::default();
     let mut fixture = with_agent(agent.clone()).await;
@@ -257,6 +257,8 @@ async fn the_prompt_excludes_edits_after_the_event() {
     for later in ["Another title", "Delete everything", "it was said after"] {
         assert!(!prompt.contains(later), "{later}: {prompt}");
     }
+    let comment = fixture.host.comment_bodies(42).join("");
+    assert!(comment.contains("was edited after the action"), "{comment}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -54,7 +54,7 @@ async fn run(policy: &TrustPolicy, permission: Permission, path: &str) -> Ended 
     Ended { outcome: report.outcome, progress: record.progress, comment, pull_request }
 }
 
-const HEAD: &str = "Weakened rules of the operator's policy";
+const HEAD: &str = "Exceptions from the usual rules in this run";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_permitted_run_reports_the_weakened_rules_that_permitted_it() {
