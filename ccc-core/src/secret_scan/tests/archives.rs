@@ -44,7 +44,7 @@ fn a_zlib_stream_with_any_window_is_read() {
     // spec: X10b
     let headers = (0..8_u8).flat_map(|window| {
         let method = window << 4 | 8;
-        let is_right = move |flags: &u8| u16::from_be_bytes([method, *flags]) % 31 == 0;
+        let is_right = move |flags: &u8| u16::from_be_bytes([method, *flags]).is_multiple_of(31);
         (0..=255).filter(is_right).map(move |flags| [method, flags])
     });
     let headers: Vec<_> = headers.collect();
