@@ -195,7 +195,8 @@ fn bytes(hex: &str) -> Vec<u8> {
     digits.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect()
 }
 
-/// Files in formats that the scan cannot expand. Those of the first rows are the output of programs.
+/// Returns files in formats that the scan cannot expand. Those of the first rows are the output of
+/// programs.
 #[rustfmt::skip]
 fn unsearchable() -> Vec<(&'static str, Vec<u8>)> {
     let mut files: Vec<_> = [
