@@ -31,7 +31,7 @@ impl HostGit {
     /// - exceed the limits of `policy`, or affect files that `policy` protects, also through symlinks,
     /// - contain a secret that `redactor` knows, or data that looks like a secret and that `base`
     ///   does not contain,
-    /// - contain an archive that cannot be searched for secrets because of its size or depth, or
+    /// - contain an archive that cannot be searched for secrets because of its size, depth or format, or
     /// - contain nested repositories, special files, or symlinks that leave the repository.
     ///
     /// The caller must first end all programs of the run. This method deletes the disposable `.git`

@@ -81,9 +81,11 @@ impl HostGit {
         })
         .or_else(|| {
             refuse(
-                "the agent's changes contain an archive that cannot be searched for secrets: it \
-                 contains too many archives in each other, more than 32 MiB of data, or data that \
-                 cannot be read, or all archives contain more than 128 MiB of data",
+                "the agent's changes contain an archive that cannot be searched for secrets: its \
+                 compression is not that of gzip, zip or zlib, it contains too many archives in each \
+                 other, more than 32 MiB of data, or data that cannot be read, or all archives \
+                 contain more than 128 MiB of data. Request the data without compression or as \
+                 gzip or zip, or commit the file yourself",
                 &|found| found.content.incomplete,
             )
         })

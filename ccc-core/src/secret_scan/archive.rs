@@ -1,142 +1,116 @@
 //! Expansion of archives: gzip, zip and zlib.
 
+use memchr::memmem;
 use miniz_oxide::inflate::TINFLStatus;
 use miniz_oxide::inflate::core::inflate_flags::TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF;
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
 
+use super::deflate::{Gzip, is_checked, zlib};
 use super::meter::{Cancelled, MAX_INFLATED, Meter, Packed};
+use super::unsearchable;
+use super::zip::{self, Data};
 
-const GZIP: &[u8] = b"\x1f\x8b\x08";
-const ZIP: &[u8] = b"PK\x03\x04";
-/// The headers of zlib streams with a window of 32 KiB, for the four levels of compression
-/// ([RFC 1950, 2.2](https://www.rfc-editor.org/rfc/rfc1950#page-4)), and the size of the header. The
-/// streams in the second row need a dictionary, whose checksum follows the header. They are expanded
-/// up to the first reference to the dictionary.
-#[rustfmt::skip]
-const ZLIB: &[(&[u8], usize)] = &[
-    (b"\x78\x01", 2), (b"\x78\x5e", 2), (b"\x78\x9c", 2), (b"\x78\xda", 2),
-    (b"\x78\x20", 6), (b"\x78\x3f", 6), (b"\x78\x7d", 6), (b"\x78\xbb", 6), (b"\x78\xf9", 6),
-];
-const ZIP_HEADER: usize = 30;
 /// Size of the first part of the output of an archive, in bytes.
 const CHUNK: usize = 4 << 10;
 /// Number of bytes that a damaged archive costs in addition. The beginning of each archive takes
 /// time, so the number of damaged ones is limited as well.
 const DAMAGED: usize = 16 << 10;
+/// Minimum size of the content of a damaged zlib stream. Smaller content has no room for a credential,
+/// and bytes that look like the start of a stream by chance have some.
+const MIN_DAMAGED: usize = 16;
+/// Minimum size of the content of an archive that is not at the start of a file. A few bytes that look
+/// like a header inside other data are no archive.
+const MIN_ARCHIVE: usize = 256;
+/// Number of times that a byte can be part of archives that overlap, and a number of bytes that is
+/// always free. Ordinary archives do not overlap.
+const OVERLAPS: usize = 8;
+const MIN_READ: usize = 256 << 10;
 
 /// The content of an archive, and the range of the archive.
 pub(super) struct Expanded {
     pub(super) bytes: Vec<u8>,
     pub(super) start: usize,
     pub(super) end: usize,
+    /// Whether the archive is not only bytes that look like one by chance.
+    pub(super) is_real: bool,
 }
 
-/// Returns the places of the headers of archives, with the places at which the compressed data
-/// begins.
-fn starts(bytes: &[u8]) -> Vec<(usize, usize, Packed)> {
-    let gzip = memchr::memmem::find_iter(bytes, GZIP).filter_map(|at| Some((at, gzip(bytes, at)?)));
-    let zip = memchr::memmem::find_iter(bytes, ZIP).filter_map(|at| Some((at, zip(bytes, at)?)));
-    let archives = gzip.chain(zip).map(|(at, data)| (at, data, Packed::Archive));
-    let streams = memchr::memchr_iter(ZLIB[0].0[0], bytes).filter_map(|at| {
-        let (_, length) = ZLIB.iter().find(|(header, _)| bytes[at..].starts_with(header))?;
-        let data = at + length;
-        is_deflate(bytes.get(data..)?).then_some((at, data, Packed::Stream))
-    });
-    archives.chain(streams).collect()
+/// The place of an archive or of a zlib stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Start {
+    at: usize,
+    /// The place at which the compressed data begins.
+    data: usize,
+    kind: Packed,
 }
 
-/// Returns whether `bytes` can be the start of a deflate stream: the first block has a valid type,
-/// and the lengths in its header are valid ([RFC 1951, 3.2](https://www.rfc-editor.org/rfc/rfc1951)).
-/// Most bytes that follow a header by chance cannot.
-fn is_deflate(bytes: &[u8]) -> bool {
-    let Some(first) = bytes.first() else { return false };
-    match (first >> 1 & 3, bytes) {
-        (0, [_, a, b, c, d, ..]) => *a == !c && *b == !d,
-        (2, [_, second, ..]) => first >> 3 <= 29 && second & 31 <= 29,
-        (1, _) => true,
-        _ => false,
+/// Returns the places of archives and of zlib streams, and the places at which uncompressed entries of
+/// zip archives begin.
+fn starts(bytes: &[u8]) -> (Vec<Start>, Vec<usize>) {
+    let (mut starts, mut entries) = (Vec::new(), Vec::new());
+    let mut gzip = Gzip::default();
+    let archive = |at: usize, data: usize| Start { at, data, kind: Packed::Archive };
+    for at in memmem::find_iter(bytes, Gzip::MAGIC) {
+        starts.extend(gzip.data(bytes, at).map(|data| archive(at, data)));
     }
+    for at in memmem::find_iter(bytes, zip::LOCAL) {
+        match zip::entry(bytes, at) {
+            Some(Data::Deflated(data)) => starts.push(archive(at, data)),
+            Some(Data::Stored(data)) => entries.push(data),
+            None => {}
+        }
+    }
+    // Most bytes are no first byte of a header.
+    let first = bytes.iter().enumerate().filter(|(_, byte)| **byte & 0x8f == 8);
+    let streams = first.filter_map(|(at, _)| Some((at, zlib(bytes, at)?)));
+    starts.extend(streams.map(|(at, data)| Start { at, data, kind: Packed::Stream }));
+    starts.sort_unstable();
+    (starts, entries)
 }
 
 /// Expands the archives in `bytes`, as far as the limits of `meter` allow. A damaged archive is
 /// expanded up to the damage. Returns nothing if a gzip or zip archive exceeds a limit or cannot be
-/// read. A zlib stream is expanded up to the limits, because ordinary images exceed them.
+/// read, if too many archives overlap, or if `bytes` contain data in a format that cannot be expanded.
+/// A zlib stream is expanded up to the limits, because ordinary images exceed them.
 ///
 /// # Errors
 /// [`Cancelled`] if the scan was cancelled.
 pub(super) fn expand(bytes: &[u8], meter: &mut Meter) -> Result<Vec<Expanded>, Cancelled> {
-    let (mut all, mut covered) = (Vec::new(), 0);
-    let mut starts = starts(bytes);
-    starts.sort_unstable();
-    meter.add(bytes.len())?;
-    if memchr::memmem::find_iter(bytes, ZIP).any(|at| is_unreadable(bytes, at)) {
+    let mut all = Vec::new();
+    let (starts, entries) = starts(bytes);
+    // The searches for headers, for directories, and for other formats.
+    meter.add(bytes.len().saturating_mul(4))?;
+    if memmem::find_iter(bytes, zip::LOCAL).any(|at| zip::is_unreadable(bytes, at))
+        || zip::has_unreadable_directory(bytes)
+        || unsearchable::contains(bytes, &entries)
+    {
         meter.incomplete = true;
         return Ok(Vec::new());
     }
-    for (start, data, kind) in starts {
-        // Compressed data can contain the bytes of a header by chance.
-        if start < covered {
-            continue;
-        }
-        let inflated = inflate(bytes, data, kind, meter)?;
-        if inflated.is_complete {
-            covered = inflated.end;
-        }
-        if !inflated.bytes.is_empty() {
-            all.push(Expanded { bytes: inflated.bytes, start, end: inflated.end });
+    let mut left = bytes.len().saturating_mul(OVERLAPS).saturating_add(MIN_READ);
+    let mut state = Box::<DecompressorOxide>::default();
+    for Start { at, data, kind } in starts {
+        // No archive is skipped because it is inside another one. An archive can be made so that its
+        // compressed data contains another archive.
+        let inflated = inflate(bytes, data, kind, &mut state, meter)?;
+        let Inflated { bytes: content, end, is_complete } = inflated;
+        match left.checked_sub(end - data) {
+            Some(rest) => left = rest,
+            None => meter.incomplete = true,
         }
         if meter.incomplete {
             return Ok(Vec::new());
         }
-    }
-    Ok(all)
-}
-
-/// Returns the place of the compressed data of the gzip member at `at`
-/// ([RFC 1952](https://www.rfc-editor.org/rfc/rfc1952)).
-fn gzip(bytes: &[u8], at: usize) -> Option<usize> {
-    const MAX_NAME: usize = 1024;
-    let flags = *bytes.get(at + 3)?;
-    if flags & 0xe0 != 0 {
-        return None;
-    }
-    let mut data = at + 10;
-    if flags & 4 != 0 {
-        data += 2 + usize::from(u16::from_le_bytes([*bytes.get(data)?, *bytes.get(data + 1)?]));
-    }
-    // The name and the comment end with a zero byte.
-    for flag in [8, 16] {
-        if flags & flag != 0 {
-            let window = bytes.get(data..)?;
-            data += memchr::memchr(0, &window[..window.len().min(MAX_NAME)])? + 1;
+        let is_real = match kind {
+            Packed::Archive => at == 0 || content.len() >= MIN_ARCHIVE,
+            Packed::Stream => is_complete && is_checked(&content, &bytes[end..]),
+        };
+        let least = if is_complete || kind == Packed::Archive { 1 } else { MIN_DAMAGED };
+        if content.len() >= least {
+            all.push(Expanded { bytes: content, start: at, end, is_real });
         }
     }
-    if flags & 2 != 0 {
-        data += 2;
-    }
-    (data < bytes.len()).then_some(data)
-}
-
-/// Returns the place of the compressed data of the zip entry at `at`. Data that is not compressed
-/// needs no expansion.
-fn zip(bytes: &[u8], at: usize) -> Option<usize> {
-    let header = bytes.get(at..at + ZIP_HEADER)?;
-    let number = |at: usize| usize::from(u16::from_le_bytes([header[at], header[at + 1]]));
-    let (flags, method) = (number(6), number(8));
-    let data = at + ZIP_HEADER + number(26) + number(28);
-    (method == 8 && flags & 1 == 0 && data < bytes.len()).then_some(data)
-}
-
-/// Returns whether the zip entry at `at` is encrypted or is compressed with a method that is not
-/// supported, such as bzip2 or LZMA (APPNOTE.TXT of PKWARE, sections 4.4.4 and 4.4.5).
-fn is_unreadable(bytes: &[u8], at: usize) -> bool {
-    let Some(header) = bytes.get(at..at + ZIP_HEADER) else { return false };
-    let number = |at: usize| u16::from_le_bytes([header[at], header[at + 1]]);
-    let (version, flags, method) = (number(4), number(6), number(8));
-    let known = matches!(method, 0..=10 | 12 | 14 | 16 | 18..=20 | 93..=99);
-    // Other data can contain the first bytes of a header by chance.
-    let plausible = known && version <= 63 && (1..=4096).contains(&number(26));
-    plausible && (!matches!(method, 0 | 8) || flags & 1 != 0)
+    Ok(all)
 }
 
 /// The content of a deflate stream.
@@ -153,9 +127,10 @@ fn inflate(
     bytes: &[u8],
     at: usize,
     kind: Packed,
+    state: &mut DecompressorOxide,
     meter: &mut Meter,
 ) -> Result<Inflated, Cancelled> {
-    let mut state = Box::<DecompressorOxide>::default();
+    state.init();
     let (mut output, mut written, mut read) = (Vec::new(), 0, at);
     let (mut is_complete, mut is_limited) = (false, false);
     loop {
@@ -169,8 +144,7 @@ fn inflate(
         let is_cut = bytes.len() - read > left;
         let input = &bytes[read..bytes.len().min(read + left)];
         let flags = TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF;
-        let (status, consumed, produced) =
-            decompress(&mut state, input, &mut output, written, flags);
+        let (status, consumed, produced) = decompress(state, input, &mut output, written, flags);
         read += consumed;
         written += produced;
         meter.inflated(consumed + produced, kind);

@@ -23,9 +23,6 @@ pub(super) struct Secret {
     pub(super) value: Vec<u8>,
 }
 
-/// Minimum size of the content of an archive that is nested too deeply and not at the start.
-const MIN_ARCHIVE: usize = 256;
-
 /// Number of encodings and of archives that were removed from a text.
 #[derive(Clone, Copy, Debug, Default)]
 struct Depth {
@@ -60,10 +57,7 @@ fn layer(
     }
     let archives = expand(&raw.bytes, meter)?;
     if depth.archives >= MAX_ARCHIVES {
-        // A few bytes that look like a header inside other data are no archive.
-        let real =
-            archives.iter().any(|found| found.start == 0 || found.bytes.len() >= MIN_ARCHIVE);
-        meter.incomplete |= real;
+        meter.incomplete |= archives.iter().any(|found| found.is_real);
         return Ok(());
     }
     for archive in archives {

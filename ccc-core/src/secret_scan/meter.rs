@@ -69,7 +69,7 @@ pub(super) struct Meter<'a> {
     /// The number of bytes that the archives of the file may still be read from and expanded to.
     inflatable: usize,
     budget: Budget,
-    /// Whether an archive was not expanded in full because of a limit.
+    /// Whether an archive was not expanded in full because of a limit or of its format.
     pub(super) incomplete: bool,
 }
 

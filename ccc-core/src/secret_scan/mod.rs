@@ -13,8 +13,9 @@
 //! - inside of gzip, zip or zlib.
 //!
 //! At most three of these encodings are removed one after the other. Archives are expanded to at
-//! most 32 MiB for each file, and to at most 128 MiB for all files of a change. The number of steps
-//! grows linearly with the length of the input (spec: X16a).
+//! most 32 MiB for each file, and to at most 128 MiB for all files of a change. A change with data in
+//! another format of compressed data, such as xz, is refused. The number of steps grows linearly with
+//! the length of the input (spec: X16a).
 //!
 //! | I want to | function |
 //! |---|---|
@@ -26,6 +27,7 @@ mod archive;
 mod base64;
 mod blocks;
 mod contexts;
+mod deflate;
 mod dotted;
 mod escapes;
 mod formats;
@@ -37,8 +39,10 @@ mod placeholder;
 mod scan;
 mod shape;
 mod text;
+mod unsearchable;
 mod url;
 mod views;
+mod zip;
 
 #[cfg(test)]
 mod tests;

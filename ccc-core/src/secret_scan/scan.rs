@@ -153,8 +153,8 @@ fn without(text: &str, found: &[Found]) -> String {
 pub(crate) struct Scan {
     /// The secrets without their encodings, by which the secrets of two files are compared.
     pub(crate) secrets: Vec<Vec<u8>>,
-    /// Whether an archive was not checked in full, because it is nested too deeply or expands to
-    /// too many bytes.
+    /// Whether an archive was not checked in full, because it is nested too deeply, expands to too many
+    /// bytes, or cannot be read.
     pub(crate) incomplete: bool,
     /// The number of steps of the scan.
     pub(crate) steps: u64,

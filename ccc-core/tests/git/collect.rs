@@ -748,15 +748,25 @@ async fn a_secret_of_the_base_is_not_new() {
 #[tokio::test]
 async fn an_archive_that_cannot_be_checked_is_refused() {
     // spec: X16a
-    let entries =
-        [TREE, &[("100644", "tool", b"#!/bin/sh\nhead -c 34000000 /dev/zero | gzip\n")]].concat();
+    let entries = [
+        TREE,
+        &[("100644", "tool", b"#!/bin/sh\nhead -c 34000000 /dev/zero | gzip\n")],
+        &[("100644", "old.zst", b"\x28\xb5\x2f\xfd\x04\x58\x29\0\0text\n\x2c\x51\xa1\xbf")],
+    ]
+    .concat();
+    let why = "archive that cannot be searched";
     check_default(
         &entries,
         &[
-            ("sh tool > bomb.gz", Refused("archive that cannot be searched", &["bomb.gz"])),
+            ("sh tool > bomb.gz", Refused(why, &["bomb.gz"])),
+            ("echo x | gzip | gzip | gzip > deep.gz", Refused(why, &["deep.gz"])),
+            // Of formats that cannot be expanded, only unchanged data is published.
+            ("cp old.zst copy.zst; echo y >> copy.zst", Refused(why, &["copy.zst"])),
+            ("echo y >> old.zst", Refused(why, &["old.zst"])),
+            ("gzip < old.zst > new.gz", Refused(why, &["new.gz"])),
             (
-                "echo x | gzip | gzip | gzip > deep.gz",
-                Refused("archive that cannot be searched", &["deep.gz"]),
+                "mv old.zst new.zst; echo x > a",
+                Changes(&[('A', "a"), ('A', "new.zst"), ('D', "old.zst")]),
             ),
             ("echo x | gzip | gzip > nested.gz", Changes(&[('A', "nested.gz")])),
         ],

@@ -96,6 +96,147 @@ fn every_form_of_a_secret_is_found_and_replaced() {
     }
 }
 
+/// Encodes `text` with an alphabet, whose length is a power of two.
+fn digits(text: &[u8], alphabet: &str) -> Vec<u8> {
+    let width = alphabet.len().ilog2() as usize;
+    let bits: Vec<u8> =
+        text.iter().flat_map(|byte| (0..8).rev().map(move |at| byte >> at & 1)).collect();
+    let value = |group: &[u8]| (0..width).fold(0, |all, at| all << 1 | group.get(at).unwrap_or(&0));
+    bits.chunks(width).map(|group| alphabet.as_bytes()[usize::from(value(group))]).collect()
+}
+
+/// Returns the bytes of `text` in a form, with `separator` between them.
+fn listed(text: &[u8], separator: &str, form: fn(&u8) -> String) -> Vec<u8> {
+    text.iter().map(form).collect::<Vec<_>>().join(separator).into_bytes()
+}
+
+/// An encoding, with its name.
+type Encoding = (&'static str, fn(&[u8]) -> Vec<u8>);
+
+/// Encodings in which a secret can be before another encoding.
+#[rustfmt::skip]
+const BOTH: &[Encoding] = &[
+    ("plain", |text| text.to_vec()),
+    ("reversed", |text| text.iter().rev().copied().collect()),
+    ("base64", |text| digits(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")),
+    ("base64 for URLs", |text| digits(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")),
+    ("base32", |text| digits(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")),
+    ("hex", |text| digits(text, "0123456789abcdef")),
+    ("hex in upper case", |text| digits(text, "0123456789ABCDEF")),
+    ("UTF-16", |text| text.iter().flat_map(|byte| [*byte, 0]).collect()),
+    ("UTF-16 BE", |text| text.iter().flat_map(|byte| [0, *byte]).collect()),
+    ("percent-encoding", |text| listed(text, "", |byte| format!("%{byte:02X}"))),
+    ("percent-encoding in lower case", |text| listed(text, "", |byte| format!("%{byte:02x}"))),
+    ("hex escapes", |text| listed(text, "", |byte| format!("\\x{byte:02x}"))),
+    ("JSON escapes", |text| listed(text, "", |byte| format!("\\u{byte:04x}"))),
+    ("HTML references", |text| listed(text, "", |byte| format!("&#{byte};"))),
+    ("decimal numbers", |text| listed(text, ", ", u8::to_string)),
+    ("decimal numbers with commas", |text| listed(text, ",", u8::to_string)),
+    ("decimal numbers with spaces", |text| listed(text, " ", u8::to_string)),
+    ("hex with colons", |text| listed(text, ":", |byte| format!("{byte:02x}"))),
+    ("hex with spaces", |text| listed(text, " ", |byte| format!("{byte:02x}"))),
+    ("hex numbers", |text| listed(text, ", ", |byte| format!("0x{byte:02x}"))),
+];
+
+/// Encodings that are found only as the last one.
+#[rustfmt::skip]
+const LAST: &[Encoding] = &[
+    ("padded decimal numbers", |text| listed(text, ", ", |byte| format!("{byte:03}"))),
+    ("octal numbers", |text| listed(text, " ", |byte| format!("{byte:o}"))),
+    ("padded octal numbers", |text| listed(text, ",", |byte| format!("{byte:03o}"))),
+    ("octal numbers of C", |text| listed(text, ", ", |byte| format!("0{byte:o}"))),
+    ("octal numbers of Python", |text| listed(text, ", ", |byte| format!("0o{byte:o}"))),
+    ("octal escapes", |text| listed(text, "", |byte| format!("\\{byte:03o}"))),
+    ("hex in lines", |text| listed(text, "\n", |byte| format!("{byte:02X}"))),
+    ("fullwidth letters", |text| text.iter().map(|byte| shifted(*byte, 0xff01, b'!')).collect::<String>().into()),
+    ("mathematical letters", |text| text.iter().map(|byte| match byte {
+        b'a'..=b'z' => shifted(*byte, 0x1_d41a, b'a'),
+        b'A'..=b'Z' => shifted(*byte, 0x1_d5d4, b'A'),
+        b'0'..=b'9' => shifted(*byte, 0x1_d7e2, b'0'),
+        other => char::from(*other),
+    }).collect::<String>().into()),
+    ("tags", |text| text.iter().map(|byte| shifted(*byte, 0xe_0020, b' ')).collect::<String>().into()),
+];
+
+/// Returns the character `start` for the byte `first`, and the next characters for the next bytes.
+/// Other control characters stay.
+fn shifted(byte: u8, start: u32, first: u8) -> char {
+    match byte.checked_sub(first) {
+        Some(distance) if byte < 0x7f => char::from_u32(start + u32::from(distance)).unwrap(),
+        _ => char::from(byte),
+    }
+}
+
+#[test]
+fn a_secret_in_any_two_encodings_is_found() {
+    // spec: S6c, X10c
+    let redactor = redactor(&[SECRET, "Pq7?~Zt0>LmV2xKd9/Rw+YbA?"]);
+    for secret in [SECRET, "Pq7?~Zt0>LmV2xKd9/Rw+YbA?"] {
+        for (first, encode) in BOTH {
+            for (second, again) in BOTH.iter().chain(LAST) {
+                // Other text before the secret shifts the digits of base64 and base32.
+                for lead in 0..5 {
+                    let once = encode(&[&b"key: "[5 - lead..], secret.as_bytes()].concat());
+                    let twice = again(&[&b"\"= "[..lead % 4], &once].concat());
+                    assert!(redactor.finds_in(&twice), "{second} of {first}, {lead} bytes before");
+                    let text = String::from_utf8_lossy(&twice);
+                    let cleaned = redactor.clean(&text);
+                    assert!(cleaned.len() < text.len() / 2 + 40, "{second} of {first}: {cleaned}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_short_part_of_a_secret_in_two_encodings_is_other_text() {
+    // spec: X10c
+    let redactor = redactor(&[SECRET]);
+    for (characters, is_replaced) in [(4, false), (5, false), (7, true), (9, true)] {
+        // Numbers of hex digits: few letters of a secret have many digits.
+        let hex = digits(&SECRET.as_bytes()[8..8 + characters], "0123456789abcdef");
+        let text = String::from_utf8(listed(&hex, ", ", u8::to_string)).unwrap();
+        assert_eq!(redactor.clean(&text) != text, is_replaced, "{characters} characters");
+        assert!(!redactor.finds_in(text.as_bytes()), "{characters} characters");
+    }
+}
+
+/// Measures the number of needles of one secret, and the time for text.
+///
+/// ```sh
+/// cargo test -p ccc-core --all-features --release --lib observe::redactor::tests::the_time -- --ignored --nocapture
+/// ```
+#[test]
+#[ignore = "measures time"]
+#[allow(clippy::disallowed_methods, reason = "the measurement is not in the program")]
+fn the_time_of_a_search() {
+    let token = "ghs_9b41e6d02c7f8a5593e10b6d47fca82e66d905";
+    let model = format!("sk-ant-oat01-{}", "q7Zt0LmV2xKd9RwYb4NcJ6hGfS1eUpA8iTo3".repeat(3));
+    let long = "x7Zt0LmV2xKd9RwY".repeat(64);
+    for secrets in [vec![token], vec![token, SECRET, &model], vec![&long]] {
+        let mut needles = Needles::default();
+        let begin = std::time::Instant::now();
+        for secret in &secrets {
+            needles.add(secret.as_bytes(), Redactor::MIN_SECRET);
+        }
+        let time = begin.elapsed();
+        let (count, size) = needles.size();
+        println!("{} secrets: {count} needles, {size} bytes, {time:.1?}", secrets.len());
+        let code = "let x = call(&self.items[3], 0x1f, \"text\");\n".repeat((1 << 20) / 46);
+        let numbers = "114, 117, 110, 45, 53, 102, 49, ".repeat((1 << 20) / 32);
+        for (name, text) in [("code", code), ("numbers", numbers)] {
+            let begin = std::time::Instant::now();
+            let skeleton = Skeleton::of(text.as_bytes(), true);
+            let made = begin.elapsed();
+            let steps = needles.pieces(&skeleton.bytes, |_| ControlFlow::Continue(()));
+            println!(
+                "  1 MiB of {name}: skeleton {made:.1?}, all {:.1?}, {steps} steps",
+                begin.elapsed()
+            );
+        }
+    }
+}
+
 #[test]
 fn both_alphabets_of_base64_are_found() {
     // spec: S6c, X10c

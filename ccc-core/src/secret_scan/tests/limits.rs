@@ -196,6 +196,33 @@ fn the_number_of_steps_is_linear() {
     for text in texts {
         inputs.push((text, Box::new(move |n| repeat(text, n))));
     }
+    let binary: &[(&str, &[u8])] = &[
+        ("names of gzip", b"\x1f\x8b\x08\x18name"),
+        ("names of gzip with an end", b"\x1f\x8b\x08\x18name\0"),
+        ("streams of zlib", b"x\x9cK"),
+        ("streams of gzip", b"\x1f\x8b\x08\0\x4b\x4c\x4a\x4e\x49\x4d\x4b\xcf"),
+        ("entries of zip", b"PK\x01\x02aaaaPK\x05\x06"),
+        ("frames of zstd", b"\x28\xb5\x2f\xfd\0\x58\x02\0\0"),
+        ("starts of bzip2", b"BZh91AY&SY"),
+        ("starts of tar", b"ustar\0ustar\0"),
+    ];
+    for (name, bytes) in binary {
+        inputs.push((name, Box::new(|n| bytes.repeat(n / bytes.len()))));
+    }
+    // Directories of zip that overlap.
+    inputs.push((
+        "directories of zip",
+        Box::new(|n| {
+            let entry = [&b"PK\x01\x02"[..], &[0; 42]].concat();
+            let end = |at: usize| {
+                let size = u32::try_from(46 * 40 + 22 * at).unwrap().to_le_bytes();
+                [&b"PK\x05\x06\0\0\0\0\0\0\0\0"[..], &size, &[0; 6]].concat()
+            };
+            let entries = entry.repeat(n / 92);
+            let ends: Vec<u8> = (0..n / 44).flat_map(end).collect();
+            [b"PK\x03\x04".to_vec(), vec![0; 26], entries, ends].concat()
+        }),
+    ));
     let steps = |bytes: Vec<u8>| scanned(&bytes).steps;
     for (name, input) in inputs {
         let (one, eight) = (steps(input(4_000)), steps(input(32_000)));

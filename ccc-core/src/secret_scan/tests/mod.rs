@@ -1,6 +1,7 @@
 //! Tests of the scan: each format is found, placeholders are not, encodings are removed, and the
 //! number of steps is linear.
 
+mod archives;
 mod encodings;
 mod formats;
 mod forms;
