@@ -358,7 +358,6 @@ async fn symlinks_and_special_files() {
             ("mkdir ignored; mkfifo ignored/pipe pipe", Refused(odd, &["pipe"])),
             // Git would wait for a writer of this pipe.
             ("rm .gitignore; mkfifo .gitignore", Refused(odd, &[".gitignore"])),
-),
             ("mkdir d; mkfifo d/.gitattributes", Refused(odd, &["d/.gitattributes"])),
             ("rm README.md; mkfifo README.md", Refused(odd, &["README.md"])),
         ],
