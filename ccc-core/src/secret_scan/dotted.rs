@@ -5,7 +5,7 @@ use super::placeholder::{entropy_of, is_mixed, is_placeholder};
 use super::shape::Class::{Digit, Token, Word};
 
 /// Maximum length of a part of a JSON Web Token.
-const MAX_PART: usize = 4096;
+pub(super) const MAX_PART: usize = 4096;
 
 /// Texts in the payload of documented examples, such as the one of <https://jwt.io>.
 const EXAMPLES: &[&[u8]] = &[b"John Doe", b"1234567890", b"example", b"Jane Doe"];
@@ -15,9 +15,9 @@ fn run(bytes: &[u8], at: usize, most: usize) -> &[u8] {
     &rest[..rest.iter().take_while(|b| Token.has(**b)).count()]
 }
 
-/// Returns the length of the first part of the token that begins at `at`.
-pub(super) fn first_part(bytes: &[u8], at: usize) -> usize {
-    run(bytes, at, MAX_PART).len()
+/// Returns the length of the first part of the token that begins at `at`, at most `most`.
+pub(super) fn first_part(bytes: &[u8], at: usize, most: usize) -> usize {
+    run(bytes, at, most).len()
 }
 
 /// A JSON Web Token in a text.
@@ -30,10 +30,10 @@ pub(super) struct Jwt {
 /// Minimum length of a signature.
 const MIN_SIGNATURE: usize = 20;
 
-/// Returns the JSON Web Token that begins at `at`. The header must be JSON with an algorithm, and
-/// the signature must be present.
-pub(super) fn jwt(bytes: &[u8], at: usize) -> Option<Jwt> {
-    let header = run(bytes, at, MAX_PART);
+/// Returns the JSON Web Token that begins at `at`. The header must be JSON with an algorithm and have
+/// at most `most` characters, and the signature must be present.
+pub(super) fn jwt(bytes: &[u8], at: usize, most: usize) -> Option<Jwt> {
+    let header = run(bytes, at, most);
     let mut end = at + header.len();
     if bytes.get(end) != Some(&b'.') || header.len() < 16 {
         return None;

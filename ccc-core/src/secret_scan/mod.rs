@@ -23,17 +23,28 @@
 //! | know which formats are found | [`known_formats`] |
 
 mod archive;
+mod assigned;
 mod base64;
 mod blocks;
+mod connection;
 mod contexts;
+mod der;
 mod dotted;
 mod escapes;
 mod formats;
+mod hosts;
+mod jwk;
 mod keys;
 mod layers;
+mod logins;
+mod manifest;
 mod matcher;
 mod meter;
+mod names;
+mod passwords;
 mod placeholder;
+mod published;
+mod random;
 mod scan;
 mod shape;
 mod text;

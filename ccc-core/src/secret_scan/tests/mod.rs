@@ -1,9 +1,11 @@
 //! Tests of the scan: each format is found, placeholders are not, encodings are removed, and the
 //! number of steps is linear.
 
+mod assigned;
 mod encodings;
 mod formats;
 mod forms;
+mod keys;
 mod limits;
 mod speed;
 
