@@ -2,7 +2,7 @@
 
 use super::base64::decode;
 use super::placeholder::{entropy_of, is_mixed, is_placeholder};
-use super::shape::Class::{Digit, Token, Word};
+use super::shape::Class::{Alnum, Digit, Token, Word};
 
 /// Maximum length of a part of a JSON Web Token.
 pub(super) const MAX_PART: usize = 4096;
@@ -95,4 +95,30 @@ pub(super) fn discord(bytes: &[u8], dot: usize) -> Option<(usize, usize)> {
     let number = (17..=20).contains(&id.len()) && id.iter().all(u8::is_ascii_digit);
     let random = (27..=60).contains(&last.len()) && entropy_of(last) >= 3.0 && is_mixed(last);
     (number && random).then_some((dot - length, dot + 8 + last.len()))
+}
+
+/// Returns the range of the personal access token of Azure DevOps around its `AZDO` at `mark`. 76
+/// letters and digits are before the mark, and four after it.
+pub(super) fn azure_devops(bytes: &[u8], mark: usize) -> Option<(usize, usize)> {
+    let (start, end) = (mark.checked_sub(76)?, mark + 8);
+    let token = bytes.get(start..end)?;
+    let alone = [start.checked_sub(1), Some(end)]
+        .into_iter()
+        .all(|at| at.and_then(|at| bytes.get(at)).is_none_or(|b| !Word.has(*b)));
+    let random = alone && is_mixed(token) && !is_placeholder(token, 60, 3.5);
+    (random && token.iter().all(|b| Alnum.has(*b))).then_some((start, end))
+}
+
+/// Returns the range of the license key of MaxMind before its `_mmk` at `mark`: six letters and
+/// digits, `_`, and 29 letters and digits.
+pub(super) fn maxmind(bytes: &[u8], mark: usize) -> Option<(usize, usize)> {
+    let (start, end) = (mark.checked_sub(36)?, mark + 4);
+    let key = &bytes[start..mark];
+    let alone = [start.checked_sub(1), Some(end)]
+        .into_iter()
+        .all(|at| at.and_then(|at| bytes.get(at)).is_none_or(|b| !Word.has(*b)));
+    let shape =
+        key.iter().enumerate().all(|(at, b)| if at == 6 { *b == b'_' } else { Alnum.has(*b) });
+    let random = alone && shape && is_mixed(key) && !is_placeholder(key, 30, 3.0);
+    random.then_some((start, end))
 }

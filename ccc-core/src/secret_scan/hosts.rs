@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn hosts_of_development_are_told_apart_from_others() {
-        // spec: X10b
+        // spec: X10e
         use Host::{Development, Other, Single};
         for (text, expected) in [
             ("localhost", Development),

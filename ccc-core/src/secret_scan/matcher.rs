@@ -7,15 +7,17 @@ use std::sync::LazyLock;
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 use super::contexts::{CONTEXTS, Context, Reading};
-use super::dotted::{MAX_PART, azure_client_secret, discord, first_part, jwt, telegram};
-use super::formats::{Edge, FORMATS, Format};
+use super::dotted::{
+    MAX_PART, azure_client_secret, azure_devops, discord, first_part, jwt, maxmind, telegram,
+};
+use super::formats::{Edge, FORMATS, Format, GOOGLE_KEY};
 use super::keys::{FIRST, PEM, PUTTY, SSH2, material, pem};
 use super::logins::{LOGINS, Login, pgpass};
 use super::meter::{Cancelled, Meter};
 use super::placeholder::{changes_of, entropy_of, has_placeholder, is_mixed, is_placeholder};
 use super::shape::Class::{self, Hex, LowerHex};
 use super::shape::{Part, least, matched};
-use super::{der, jwk, manifest, url};
+use super::{der, firebase, jwk, manifest, url};
 
 /// Number of bytes of a text after which the search checks whether it was cancelled.
 const CHUNK: usize = 64 << 10;
@@ -50,6 +52,8 @@ enum Rule {
     Jwt,
     Telegram,
     AzureSecret,
+    AzureDevOps,
+    MaxMind,
 }
 
 /// A credential in a text.
@@ -83,6 +87,11 @@ pub(super) const SPECIAL: &[(&str, &str)] = &[
     ("Telegram token", "https://github.com/Yelp/detect-secrets: telegram_token"),
     ("Discord token", "https://github.com/Yelp/detect-secrets: discord"),
     ("Azure secret", "https://github.com/gitleaks/gitleaks: azure-ad-client-secret"),
+    (
+        "Azure DevOps token",
+        "https://learn.microsoft.com/en-us/purview/sit-defn-azure-devops-personal-access-token",
+    ),
+    ("MaxMind key", "https://github.com/gitleaks/gitleaks: maxmind-license-key"),
     ("PostgreSQL password", "https://www.postgresql.org/docs/current/libpq-pgpass.html"),
     ("binary private key", "https://www.rfc-editor.org/rfc/rfc5958"),
     ("JSON Web Key", "https://www.rfc-editor.org/rfc/rfc7517"),
@@ -112,6 +121,8 @@ static KEYWORDS: LazyLock<Keywords> = LazyLock::new(|| {
         ("eyJ", Rule::Jwt),
         (":AA", Rule::Telegram),
         ("Q~", Rule::AzureSecret),
+        ("AZDO", Rule::AzureDevOps),
+        ("_mmk", Rule::MaxMind),
         (jwk::TYPE, Rule::KeyType),
         (manifest::KIND, Rule::Kind),
     ];
@@ -224,6 +235,12 @@ fn of_format(
         return Ok(None);
     }
     meter.add((end - start) * JUDGE_PASSES)?;
+    if format.name == GOOGLE_KEY {
+        meter.add(firebase::MAX_READ)?;
+        if firebase::is_public_key(bytes, start..end, text == Text::Joined) {
+            return Ok(None);
+        }
+    }
     let compared = body - start + least(format.body);
     Ok(is_random(&bytes[body..end], format.body, text)
         .then(|| hit(bytes, start..end, compared, format.name)))
@@ -286,6 +303,8 @@ fn special(
         Rule::Jwt if begins || inner => jwt(bytes, start, most)
             .map(|token| hit(bytes, start..token.end, token.compared - start, "JSON Web Token")),
         Rule::Telegram if plain => ranged(telegram(bytes, start), "Telegram token"),
+        Rule::AzureDevOps if plain => ranged(azure_devops(bytes, start), "Azure DevOps token"),
+        Rule::MaxMind if plain => ranged(maxmind(bytes, start), "MaxMind key"),
         Rule::AzureSecret if plain => ranged(azure_client_secret(bytes, start), "Azure secret"),
         _ => None,
     };

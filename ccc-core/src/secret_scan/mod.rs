@@ -4,6 +4,10 @@
 //! finds secrets that the service does not know: it has a table of the formats of credentials, and
 //! rules for placeholders and documented examples, which are no secrets.
 //!
+//! It also finds random values that are assigned to the name of a secret or belong to a login, and
+//! private keys without a header (spec: X10d). Passwords of hosts of local development (spec: X10e), and
+//! keys of Google in configurations of Firebase (spec: X10f), are no secrets.
+//!
 //! A secret is also found
 //! - in UTF-16, base64, base32, hex or a list of numbers, or reversed,
 //! - with percent-encoding, quoted-printable encoding, character references of HTML, or the escapes
@@ -31,6 +35,7 @@ mod contexts;
 mod der;
 mod dotted;
 mod escapes;
+mod firebase;
 mod formats;
 mod hosts;
 mod jwk;

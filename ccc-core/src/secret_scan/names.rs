@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn names_of_public_values_are_told_apart_from_names_of_secrets() {
-        // spec: X10b
+        // spec: X10d
         for (name, known, expected) in [
             ("tokenAddress", "token", true),
             ("TOKEN_MINT", "TOKEN", true),

@@ -25,9 +25,18 @@ pub(super) fn password(bytes: &[u8], colon: usize) -> Option<(usize, usize)> {
     let info = &rest[..at];
     let split = memchr::memchr(b':', info)?;
     let (user, password) = (&info[..split], &info[split + 1..]);
+    if is_port(password) {
+        return None;
+    }
     let host = &bytes[start + at + 1..bytes.len().min(start + at + 1 + MAX_HOST)];
     let host = &host[..host.iter().take_while(|b| is_host(**b)).count()];
     is_password(user, password, host_kind(host)).then_some((start + split + 1, start + at))
+}
+
+/// Returns whether `text` is a port and a query or fragment, as in `http://localhost:8080?to=me@a.io`.
+fn is_port(text: &[u8]) -> bool {
+    let digits = text.iter().take_while(|b| b.is_ascii_digit()).count();
+    matches!(digits, 1..=5) && matches!(text.get(digits), Some(b'?' | b'#'))
 }
 
 /// Returns whether `byte` can occur in the user information of a URL, or in passwords that were not

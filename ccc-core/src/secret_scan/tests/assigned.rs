@@ -31,7 +31,7 @@ fn check_ordinary(texts: &[String]) {
 
 #[test]
 fn values_in_other_layouts_are_found() {
-    // spec: X10b
+    // spec: X10d
     let mut random = Random(31);
     let secret = random.text(Class::Alnum, 32);
     let of = |name, text: String| (name, text, secret.clone());
@@ -61,7 +61,7 @@ fn values_in_other_layouts_are_found() {
 
 #[test]
 fn values_of_other_forms_are_found() {
-    // spec: X10b
+    // spec: X10d
     let mut random = Random(32);
     let marks = "q7$t0!mv2@kd9*wyb4^cj6&hgfs1=up-8i(o3)x+z5".to_owned();
     let hex = random.text(Class::LowerHex, 40);
@@ -87,7 +87,7 @@ fn values_of_other_forms_are_found() {
 
 #[test]
 fn encoded_values_with_the_name_of_a_secret_are_found() {
-    // spec: X10b
+    // spec: X10d
     let mut random = Random(33);
     let password = "Zk4Q6kLJx2zqvP3eT9mW".to_owned();
     let encoded = base64(password.as_bytes());
@@ -104,7 +104,7 @@ fn encoded_values_with_the_name_of_a_secret_are_found() {
         ("Secret", secret("Secret", &format!("  db.main: {encoded}")), encoded.clone()),
         ("Secret in quotes", secret("\"Secret\"", &format!("  a: \"{with_break}\"")), with_break),
         ("pair in a Secret", secret("Secret", &format!("  login: {pair}")), pair),
-        ("bytes in a Secret", secret("Secret", &format!("  session: {bytes}")), bytes.clone()),
+        ("bytes in a Secret", secret("Secret", &format!("  session: {bytes}")), bytes),
         (
             "plain text in a Secret",
             format!("kind: Secret\nstringData:\n  db: {password}\n"),
@@ -133,7 +133,7 @@ fn encoded_values_with_the_name_of_a_secret_are_found() {
 
 #[test]
 fn logins_outside_of_urls_are_found() {
-    // spec: X10b
+    // spec: X10d
     let mut random = Random(34);
     let password = random.text(Class::Alnum, 14);
     let token = random.text(Class::Alnum, 40);
@@ -178,11 +178,7 @@ fn logins_outside_of_urls_are_found() {
         ("Docker", format!("{{\"auths\": {{\"r.io\": {{\"auth\": \"{pair}\"}}}}}}"), pair.clone()),
         ("npm", format!("//r.io/:_auth={pair}\n"), pair),
         ("Bearer", format!("curl -H 'Authorization: Bearer {token}' https://a.io"), token.clone()),
-        (
-            "Bearer in code",
-            format!("fetch(u, {{ headers: {{ auth: `bearer {token}` }} }})"),
-            token.clone(),
-        ),
+        ("Bearer in code", format!("fetch(u, {{ headers: {{ auth: `bearer {token}` }} }})"), token),
         ("Bearer in hex", format!("Authorization: Bearer {hex}\n"), hex.clone()),
         ("other scheme", format!("\"Authorization\": \"token {hex}\""), hex),
     ]);
@@ -215,7 +211,7 @@ fn logins_outside_of_urls_are_found() {
 
 #[test]
 fn public_values_with_names_like_those_of_secrets_are_no_secrets() {
-    // spec: X10b
+    // spec: X10d
     let mut random = Random(35);
     let random_text = random.text(Class::Alnum, 40);
     let base58 = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v";
@@ -250,6 +246,7 @@ fn public_values_with_names_like_those_of_secrets_are_no_secrets() {
         .iter()
         .flat_map(|name| [&*random_text, base58].map(|value| format!("{name} = \"{value}\"")))
         .collect();
+    let google = format!("AIzaSy{}", random.text(Class::Alnum, 33));
     let sealed = format!("AgB{}", random.text(Class::Base64, 700));
     texts.extend([
         "token = \"0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48\"".into(),
@@ -260,6 +257,9 @@ fn public_values_with_names_like_those_of_secrets_are_no_secrets() {
         "password: 'pbkdf2_sha256$260000$Q7zT0lMv2xKd$9RwYb4NcJ6hGfS1eUpA8iTo3Zk4Q6kLJx2zqvP3eT9w='".into(),
         "SECRET_KEY = 'django-insecure-q7$t0!mv2@kd9*wyb4^cj6&hgfs1=up-8i(o3)x+z5'".into(),
         format!("mapboxToken: \"pk.eyJ1Ijoi{}.{}\"", random.text(Class::Alnum, 60), random.text(Class::Token, 22)),
+        format!("const firebaseConfig = {{\n  apiKey: \"{google}\",\n  authDomain: \"app.firebaseapp.com\",\n  projectId: \"app\"\n}};"),
+        format!("{{\"apiKey\": \"{google}\", \"authDomain\": \"app.firebaseapp.com\", \"projectId\": \"app\"}}"),
+        format!("NEXT_PUBLIC_FIREBASE_API_KEY={google}"),
         format!("POSTHOG_API_KEY=phc_{}", random.text(Class::Alnum, 43)),
         format!("STRIPE_API_KEY=pk_live_{}", random.text(Class::Alnum, 40)),
         "RECAPTCHA_SECRET_KEY=6LeIxAcTAAAAAGG-vFI1TnRWxMZNFuojJ4WifJWe".into(),
