@@ -49,7 +49,7 @@ pub(super) fn pem(bytes: &[u8], at: usize) -> Option<Material> {
     if label.ends_with(b"TESTING KEY") || !label.ends_with(b"KEY") {
         return None;
     }
-    // Another label does not hide a private key. Without the label, its content shows what it is.
+    // A private key with another label is recognized by its content.
     let key = material(bytes, at + end + 5)?;
     begins_with_key(&decode(&key.value)).then_some(key)
 }
