@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use super::base64::{VALUES, decode};
+use super::der::TESTING;
 use super::text::View;
 
 /// Minimum length of a block of base64. Shorter blocks have no room for a credential.
@@ -14,6 +15,11 @@ const MIN_BASE32: usize = 32;
 const MIN_HEX: usize = 32;
 /// Minimum number of bytes in a list.
 const MIN_LIST: usize = 16;
+
+/// The end of the header of a key.
+const KEY: &[u8] = b"KEY-----";
+/// Maximum length of the header of a key of a test with the spaces after it.
+const MAX_BREAK: usize = 64;
 
 /// The blocks of base64, base32 and hex digits in a text, which are searched once for all alignments.
 pub(super) struct Blocks<'a> {
@@ -70,6 +76,18 @@ impl<'a> Blocks<'a> {
         })
     }
 
+    /// Returns whether the block at `start` follows the header of a key of a test. The end of the
+    /// header can belong to the block.
+    fn is_marked(&self, start: usize) -> bool {
+        let bytes = &self.text.bytes;
+        let before = &bytes[start.saturating_sub(MAX_BREAK)..start];
+        let before = before.trim_ascii_end();
+        let header = before.strip_suffix(b"\\n").unwrap_or(before);
+        let cut = TESTING.len() - KEY.len();
+        header.ends_with(TESTING)
+            || before.ends_with(TESTING[..cut].trim_ascii_end()) && bytes[start..].starts_with(KEY)
+    }
+
     fn decoded(
         &self,
         blocks: &[Range<usize>],
@@ -78,7 +96,8 @@ impl<'a> Blocks<'a> {
     ) -> Option<View> {
         let mut view = self.text.like();
         for Range { start, end } in blocks {
-            let mut decoded = decode(&self.text.bytes[start + phase..*end]);
+            let mut decoded = if self.is_marked(*start) { TESTING.to_vec() } else { Vec::new() };
+            decoded.extend(decode(&self.text.bytes[start + phase..*end]));
             decoded.push(b'\n');
             view.extend(&decoded, self.text, *start..*end);
         }

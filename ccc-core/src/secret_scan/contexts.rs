@@ -1,6 +1,13 @@
 //! The table of credentials that only the name of the assigned variable or key shows.
 
-use super::placeholder::{changes_of, entropy_of, is_mixed, is_placeholder};
+use super::assigned::{Assigned, End, Place, long_end, text_at, value_at, value_place};
+use super::names;
+use super::placeholder::{is_mixed, is_placeholder};
+use super::published;
+use super::random::{
+    MIN_HEX, MIN_RANDOM, is_encoded_secret, is_path, is_random, is_random_hex,
+    is_random_in_one_case, is_random_with_marks,
+};
 use super::shape::Class::{self, Base64, LowerHex, Token, Value};
 
 /// The form of an assigned value.
@@ -10,8 +17,11 @@ pub(super) enum Form {
     Of(Class, usize, usize),
     /// A UUID.
     Uuid,
-    /// A text that is so random that it is no word, identifier, path or hash.
+    /// A text that is so random that it is no word, identifier, path or hash. The name must not be
+    /// that of a public value.
     Random,
+    /// At least 40 random hexadecimal digits. The name must not be that of a public value.
+    Hex,
 }
 
 /// A credential that is assigned to a known name.
@@ -44,22 +54,22 @@ pub(super) const CONTEXTS: &[Context] = &[
     Context { name: "Fastly token", names: &["fastly_api_token", "fastly_api_key", "fastly_key"], form: Form::Of(Token, 32, 32), source: "https://github.com/gitleaks/gitleaks: fastly-api-token" },
     Context { name: "Snyk token", names: &["snyk_token", "snyk_api_token"], form: Form::Uuid, source: "https://github.com/gitleaks/gitleaks: snyk-api-token" },
     Context { name: "WireGuard key", names: &["privatekey"], form: Form::Of(Base64, 44, 44), source: "https://www.wireguard.com/quickstart/" },
-    Context { name: "assigned secret", names: &["password", "passwd", "secret", "token", "api_key", "apikey", "api-key", "private_key", "access_key", "auth_key", "encryption_key", "signing_key"], form: Form::Random, source: "https://github.com/gitleaks/gitleaks: generic-api-key" },
+    Context { name: "Rails master key", names: &["rails_master_key"], form: Form::Of(LowerHex, 32, 32), source: "https://guides.rubyonrails.org/security.html#custom-credentials" },
+    Context { name: "assigned key in hex", names: &["secret", "token", "api_key", "apikey", "api-key", "private_key", "privatekey", "private-key", "master_key", "encryption_key", "signing_key", "access_key", "auth_key"], form: Form::Hex, source: "https://github.com/gitleaks/gitleaks: generic-api-key" },
+    Context { name: "assigned secret", names: &["password", "passwd", "passphrase", "secret", "token", "api_key", "apikey", "api-key", "private_key", "private-key", "privatekey", "master_key", "access_key", "access-key", "auth_key", "encryption_key", "signing_key"], form: Form::Random, source: "https://github.com/gitleaks/gitleaks: generic-api-key" },
 ];
 
-/// Maximum number of characters of the assigned name after the known part.
-const MAX_REST: usize = 24;
-/// Maximum length of the text between the name and the value.
-const MAX_GAP: usize = 24;
-/// Minimum length of a value of the form [`Form::Random`].
-const MIN_RANDOM: usize = 24;
-const MAX_VALUE: usize = 256;
-/// Maximum number of bytes that [`Context::value`] reads.
-pub(super) const MAX_READ: usize = MAX_REST + MAX_GAP + MAX_VALUE;
+/// Number of passes over a value that decide whether it is a secret.
+const JUDGE_PASSES: usize = 8;
 
-/// The first characters of keys that vendors publish for local development: of Azurite, Azure's
-/// storage emulator (<https://learn.microsoft.com/en-us/azure/storage/common/storage-use-azurite>).
-const PUBLISHED: &[&[u8]] = &[b"Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq"];
+/// The progress of reading the values of one text.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Reading {
+    /// The number of bytes that were read.
+    pub(super) steps: usize,
+    /// The end of the last long value.
+    long_end: usize,
+}
 
 impl Context {
     /// Returns the minimum length of a value.
@@ -68,68 +78,79 @@ impl Context {
             Form::Of(_, least, _) => least,
             Form::Uuid => 36,
             Form::Random => MIN_RANDOM,
+            Form::Hex => MIN_HEX,
         }
     }
 
-    /// Returns the range of the value that is assigned to the name that ends at `at`, if the value
-    /// has the form of this context. Reads a bounded number of bytes.
-    pub(super) fn value(&self, bytes: &[u8], at: usize) -> Option<(usize, usize)> {
-        let start = value_start(bytes, at)?;
-        let rest = &bytes[start..bytes.len().min(start + MAX_VALUE)];
-        let length = |class: Class| rest.iter().take_while(|b| class.has(**b)).count();
-        let end = match self.form {
+    /// Returns the range of the value that is assigned to the name with its known part in the bytes
+    /// from `start` to `end`, if the value has the form of this context. Reads a bounded number of
+    /// bytes.
+    pub(super) fn value(
+        &self,
+        bytes: &[u8],
+        start: usize,
+        end: usize,
+        reading: &mut Reading,
+    ) -> Option<(usize, usize)> {
+        let place = value_place(bytes, end, &mut reading.steps)?;
+        let assigned = value_at(bytes, place);
+        let value = assigned.judged;
+        reading.steps += value.len() * if value.len() < self.least() { 1 } else { JUDGE_PASSES };
+        let length = |class: Class| value.iter().take_while(|b| class.has(**b)).count();
+        let length = match self.form {
             Form::Of(class, least, most) => {
-                let length = length(class);
-                let value = &rest[..length];
-                let published = PUBLISHED.iter().any(|known| value.starts_with(known));
+                let value = &value[..length(class)];
                 let entropy = if class == LowerHex { 2.6 } else { 3.0 };
-                let secret = (least..=most).contains(&length)
-                    && !published
+                let secret = (least..=most).contains(&value.len())
+                    && !published::is_public(value)
                     && is_mixed(value)
-                    && !is_placeholder(value, least.min(length), entropy);
-                secret.then_some(start + length)
+                    && !is_placeholder(value, least.min(value.len()), entropy);
+                secret.then_some(value.len())
             }
             Form::Uuid => {
-                let length = length(Token);
-                (is_uuid(&rest[..length]) && !is_placeholder(&rest[..length], 36, 2.6))
-                    .then_some(start + length)
+                let value = &value[..length(Token)];
+                (is_uuid(value) && !is_placeholder(value, 36, 2.6)).then_some(value.len())
             }
-            Form::Random => {
-                let length = length(Value);
-                // In a file of settings, a value without quotes ends with the line.
-                let closed = match rest.get(length) {
-                    Some(byte) => matches!(byte, b'"' | b'\'' | b'`' | b'\n' | b'\r'),
-                    None => length < MAX_VALUE,
-                };
-                (closed && is_random(&rest[..length])).then_some(start + length)
-            }
+            Form::Random => secret_length(bytes, place, assigned, reading)
+                .filter(|_| !names::is_public(bytes, start, end)),
+            Form::Hex => (assigned.end != End::Open && is_random_hex(value, MIN_HEX))
+                .then_some(value.len())
+                .filter(|_| !names::is_public(bytes, start, end)),
         }?;
-        Some((start, end))
+        Some((place.start, place.start + length))
     }
 }
 
-/// Returns the start of the value after a name that ends at `at`: after the rest of the name, and
-/// after `=`, `:`, `=>`, `>` or a comma, with quotes and spaces around them.
-fn value_start(bytes: &[u8], at: usize) -> Option<usize> {
-    let rest = bytes.get(at..)?;
-    let name = rest
-        .iter()
-        .take(MAX_REST)
-        .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
-        .count();
-    let rest = &rest[name..];
-    let gap = rest
-        .iter()
-        .take(MAX_GAP)
-        .take_while(|b| {
-            matches!(
-                b,
-                b' ' | b'\t' | b'"' | b'\'' | b'`' | b'=' | b':' | b'>' | b',' | b'(' | b'\\'
-            )
-        })
-        .count();
-    let assigns = rest[..gap].iter().any(|b| matches!(b, b'=' | b':' | b'>' | b',' | b'('));
-    assigns.then_some(at + name + gap)
+/// Returns the length of the value at `place`, if it is random.
+fn secret_length(
+    bytes: &[u8],
+    place: Place,
+    assigned: Assigned<'_>,
+    reading: &mut Reading,
+) -> Option<usize> {
+    let value = assigned.judged;
+    let secret = || is_random(value) || is_random_in_one_case(value) || is_encoded_secret(value);
+    let found = match assigned.end {
+        End::Closed => secret(),
+        End::Mark => !is_path(value) && secret(),
+        End::Open => false,
+    };
+    if found && assigned.is_long {
+        // Many names can occur in one long value, whose end is read once.
+        if reading.long_end <= place.start {
+            reading.long_end = long_end(bytes, place.start);
+            reading.steps += reading.long_end - place.start;
+        }
+        let end = reading.long_end;
+        let whole = &bytes[place.start..end];
+        return (!published::is_public(whole)).then_some(end - place.start);
+    }
+    if found {
+        return Some(value.len());
+    }
+    text_at(bytes, place, &mut reading.steps)
+        .filter(|text| is_random_with_marks(text))
+        .map(<[u8]>::len)
 }
 
 fn is_uuid(value: &[u8]) -> bool {
@@ -138,27 +159,4 @@ fn is_uuid(value: &[u8]) -> bool {
             8 | 13 | 18 | 23 => *byte == b'-',
             _ => byte.is_ascii_hexdigit(),
         })
-}
-
-/// Returns whether a value is random text: not a word, an identifier, a path, a hash, or text in
-/// base64.
-fn is_random(value: &[u8]) -> bool {
-    let has = |test: fn(&u8) -> bool| value.iter().any(test);
-    let hash = [&b"sha1-"[..], b"sha256-", b"sha384-", b"sha512-", b"sha256:", b"md5-"];
-    value.len() >= MIN_RANDOM
-        && has(u8::is_ascii_lowercase)
-        && has(u8::is_ascii_uppercase)
-        && has(u8::is_ascii_digit)
-        && !hash.iter().any(|start| value.starts_with(start))
-        && !is_placeholder(value, MIN_RANDOM, 3.8)
-        && entropy_of(value) >= 3.8
-        && changes_of(value) >= 0.45
-        && !is_encoded_text(value)
-}
-
-/// Returns whether `value` is printable text in base64. That text is scanned by itself.
-fn is_encoded_text(value: &[u8]) -> bool {
-    let decoded = super::base64::decode(value);
-    decoded.len() > 8
-        && decoded.iter().all(|b| (b' '..=b'~').contains(b) || b.is_ascii_whitespace())
 }

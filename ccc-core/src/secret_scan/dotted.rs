@@ -2,10 +2,10 @@
 
 use super::base64::decode;
 use super::placeholder::{entropy_of, is_mixed, is_placeholder};
-use super::shape::Class::{Digit, Token, Word};
+use super::shape::Class::{Alnum, Digit, Token, Word};
 
 /// Maximum length of a part of a JSON Web Token.
-const MAX_PART: usize = 4096;
+pub(super) const MAX_PART: usize = 4096;
 
 /// Texts in the payload of documented examples, such as the one of <https://jwt.io>.
 const EXAMPLES: &[&[u8]] = &[b"John Doe", b"1234567890", b"example", b"Jane Doe"];
@@ -15,9 +15,9 @@ fn run(bytes: &[u8], at: usize, most: usize) -> &[u8] {
     &rest[..rest.iter().take_while(|b| Token.has(**b)).count()]
 }
 
-/// Returns the length of the first part of the token that begins at `at`.
-pub(super) fn first_part(bytes: &[u8], at: usize) -> usize {
-    run(bytes, at, MAX_PART).len()
+/// Returns the length of the first part of the token that begins at `at`, at most `most`.
+pub(super) fn first_part(bytes: &[u8], at: usize, most: usize) -> usize {
+    run(bytes, at, most).len()
 }
 
 /// A JSON Web Token in a text.
@@ -30,10 +30,10 @@ pub(super) struct Jwt {
 /// Minimum length of a signature.
 const MIN_SIGNATURE: usize = 20;
 
-/// Returns the JSON Web Token that begins at `at`. The header must be JSON with an algorithm, and
-/// the signature must be present.
-pub(super) fn jwt(bytes: &[u8], at: usize) -> Option<Jwt> {
-    let header = run(bytes, at, MAX_PART);
+/// Returns the JSON Web Token that begins at `at`. The header must be JSON with an algorithm and have
+/// at most `most` characters, and the signature must be present.
+pub(super) fn jwt(bytes: &[u8], at: usize, most: usize) -> Option<Jwt> {
+    let header = run(bytes, at, most);
     let mut end = at + header.len();
     if bytes.get(end) != Some(&b'.') || header.len() < 16 {
         return None;
@@ -95,4 +95,30 @@ pub(super) fn discord(bytes: &[u8], dot: usize) -> Option<(usize, usize)> {
     let number = (17..=20).contains(&id.len()) && id.iter().all(u8::is_ascii_digit);
     let random = (27..=60).contains(&last.len()) && entropy_of(last) >= 3.0 && is_mixed(last);
     (number && random).then_some((dot - length, dot + 8 + last.len()))
+}
+
+/// Returns the range of the personal access token of Azure DevOps around its `AZDO` at `mark`. 76
+/// letters and digits are before the mark, and four after it.
+pub(super) fn azure_devops(bytes: &[u8], mark: usize) -> Option<(usize, usize)> {
+    let (start, end) = (mark.checked_sub(76)?, mark + 8);
+    let token = bytes.get(start..end)?;
+    let alone = [start.checked_sub(1), Some(end)]
+        .into_iter()
+        .all(|at| at.and_then(|at| bytes.get(at)).is_none_or(|b| !Word.has(*b)));
+    let random = alone && is_mixed(token) && !is_placeholder(token, 60, 3.5);
+    (random && token.iter().all(|b| Alnum.has(*b))).then_some((start, end))
+}
+
+/// Returns the range of the license key of MaxMind before its `_mmk` at `mark`: six letters and
+/// digits, `_`, and 29 letters and digits.
+pub(super) fn maxmind(bytes: &[u8], mark: usize) -> Option<(usize, usize)> {
+    let (start, end) = (mark.checked_sub(36)?, mark + 4);
+    let key = &bytes[start..mark];
+    let alone = [start.checked_sub(1), Some(end)]
+        .into_iter()
+        .all(|at| at.and_then(|at| bytes.get(at)).is_none_or(|b| !Word.has(*b)));
+    let shape =
+        key.iter().enumerate().all(|(at, b)| if at == 6 { *b == b'_' } else { Alnum.has(*b) });
+    let random = alone && shape && is_mixed(key) && !is_placeholder(key, 30, 3.0);
+    random.then_some((start, end))
 }

@@ -1,7 +1,8 @@
 //! The table of credentials that begin with a fixed text.
 
 use super::shape::Class::{
-    Alnum, Base32, Base64, Bech32, Digit, Hex, LowerHex, Percent64, Token, Upper, Value, Word,
+    Alnum, Base32, Base64, Bech32, Digit, Hex, LowerHex, Padded, Percent64, Token, Upper, Value,
+    Word,
 };
 use super::shape::Part::{self, Run, Text};
 
@@ -50,7 +51,10 @@ const STRIPE: &str = "https://docs.stripe.com/keys";
 const SHOPIFY: &str =
     "https://shopify.dev/changelog/length-of-the-shopify-access-token-is-increasing";
 
-/// The formats, one per row.
+/// The name of the format of keys that can be public keys of Firebase.
+pub(super) const GOOGLE_KEY: &str = "Google API key";
+
+/// The formats, one per row. New rows are appended.
 #[rustfmt::skip]
 pub(super) const FORMATS: &[Format] = &[
     format("GitHub token", &["ghp_", "gho_", "ghu_", "ghs_", "ghr_"], &[Run(Alnum, 30, 255)], Edge::Any, TOKEN_FORMATS),
@@ -59,7 +63,7 @@ pub(super) const FORMATS: &[Format] = &[
     format("GitLab runner token", &["GR1348941"], &[Run(Token, 20, 60)], Edge::Any, GITLAB),
     format("AWS access key", &["AKIA", "ASIA", "ABIA", "ACCA"], &[Run(Base32, 16, 16)], Edge::Start, AWS),
     format("AWS Bedrock key", &["ABSK"], &[Run(Base64, 109, 269)], Edge::Start, "https://github.com/gitleaks/gitleaks: aws-amazon-bedrock-api-key-long-lived"),
-    format("Google API key", &["AIza"], &[Run(Token, 35, 35)], Edge::Start, "https://github.com/gitleaks/gitleaks: gcp-api-key"),
+    format(GOOGLE_KEY, &["AIza"], &[Run(Token, 35, 35)], Edge::Start, "https://github.com/gitleaks/gitleaks: gcp-api-key"),
     format("Google OAuth client secret", &["GOCSPX-"], &[Run(Token, 28, 28)], Edge::Any, "https://developers.google.com/identity/protocols/oauth2"),
     format("Google OAuth token", &["ya29."], &[Run(Token, 40, 512)], Edge::Start, "https://developers.google.com/identity/protocols/oauth2"),
     format("Google OAuth refresh token", &["1//0"], &[Run(Token, 40, 255)], Edge::Whole, "https://developers.google.com/identity/protocols/oauth2"),
@@ -157,4 +161,23 @@ pub(super) const FORMATS: &[Format] = &[
     format("SettleMint token", &["sm_aat_", "sm_pat_", "sm_sat_"], &[Run(Alnum, 16, 16)], Edge::Start, "https://github.com/gitleaks/gitleaks: settlemint-personal-access-token"),
     format("1Password secret key", &["A3-"], &[Run(Upper, 6, 6), Text("-"), Run(Upper, 11, 11), Text("-"), Run(Upper, 5, 5), Text("-"), Run(Upper, 5, 5), Text("-"), Run(Upper, 5, 5)], Edge::Whole, "https://github.com/gitleaks/gitleaks: 1password-secret-key"),
     format("GitHub stateless installation token", &["ghs_"], &[Run(Token, 20, 80), Text("."), Run(Token, 40, 600), Text("."), Run(Token, 40, 400)], Edge::Any, "https://github.blog/changelog/2026-05-15-github-app-installation-tokens-per-request-override-header/"),
+    format("Mapbox token", &["sk.eyJ1", "tk.eyJ1"], &[Run(Token, 40, 300), Text("."), Run(Token, 20, 64)], Edge::Start, "https://docs.mapbox.com/help/dive-deeper/access-tokens/"),
+    format("NVIDIA key", &["nvapi-"], &[Run(Token, 64, 64)], Edge::Any, "https://github.com/trufflesecurity/trufflehog: nvapi"),
+    format("LangSmith key", &["lsv2_pt_", "lsv2_sk_"], &[Run(LowerHex, 32, 32), Text("_"), Run(LowerHex, 10, 10)], Edge::Any, "https://github.com/trufflesecurity/trufflehog: langsmith"),
+    format("PostHog personal key", &["phx_"], &[Run(Word, 43, 48)], Edge::Start, "https://github.com/trufflesecurity/trufflehog: posthog"),
+    format("Pinecone key", &["pcsk_"], &[Run(Alnum, 5, 6), Text("_"), Run(Alnum, 63, 63)], Edge::Any, "https://github.com/trufflesecurity/trufflehog: pinecone"),
+    format("ElevenLabs key", &["sk_"], &[Run(LowerHex, 48, 48)], Edge::Whole, "https://github.com/trufflesecurity/trufflehog: elevenlabs/v2"),
+    format("Resend key", &["re_"], &[Run(Alnum, 8, 8), Text("_"), Run(Alnum, 24, 24)], Edge::Whole, "https://resend.com/docs/api-reference/introduction"),
+    format("Apify token", &["apify_api_"], &[Run(Alnum, 36, 36)], Edge::Any, "https://github.com/trufflesecurity/trufflehog: apify"),
+    format("Tavily key", &["tvly-"], &[Run(Token, 32, 64)], Edge::Start, "https://docs.tavily.com/guides/quickstart"),
+    format("Contentful token", &["CFPAT-"], &[Run(Token, 43, 43)], Edge::Any, "https://github.com/trufflesecurity/trufflehog: contentfulpersonalaccesstoken"),
+    format("Defined Networking key", &["dnkey-"], &[Run(Token, 26, 26), Text("-"), Run(Token, 52, 52)], Edge::Start, "https://github.com/gitleaks/gitleaks: defined-networking-api-token"),
+    format("Flutterwave key", &["FLWSECK-"], &[Run(Alnum, 32, 32), Text("-X")], Edge::Any, "https://github.com/trufflesecurity/trufflehog: flutterwave"),
+    format("Yandex token", &["t1.", "c1."], &[Run(Padded, 20, 300), Text("."), Run(Padded, 86, 88)], Edge::Start, "https://github.com/gitleaks/gitleaks: yandex-access-token"),
+    format("Yandex key", &["AQVN"], &[Run(Token, 35, 38)], Edge::Whole, "https://github.com/gitleaks/gitleaks: yandex-api-key"),
+    format("Notion secret", &["secret_"], &[Run(Alnum, 43, 43)], Edge::Whole, "https://github.com/trufflesecurity/trufflehog: notion"),
+    format("Google authentication key", &["AQ.Ab"], &[Run(Token, 40, 120)], Edge::Start, "https://ai.google.dev/gemini-api/docs/api-key"),
+    format("Vercel token", &["vcp_", "vci_", "vca_", "vcr_", "vck_"], &[Run(Alnum, 24, 128)], Edge::Start, "https://vercel.com/changelog/new-token-formats-and-secret-scanning"),
+    format("Cloudflare token", &["cfut_", "cfat_", "cfk_"], &[Run(Word, 40, 64)], Edge::Start, "https://developers.cloudflare.com/fundamentals/api/get-started/token-formats/"),
+    format("Endor Labs key", &["endr+"], &[Run(Token, 16, 16)], Edge::Whole, "https://github.com/trufflesecurity/trufflehog: endorlabs"),
 ];

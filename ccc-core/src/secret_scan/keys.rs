@@ -1,5 +1,7 @@
 //! Private keys: a header counts only with key material after it.
 
+use super::base64::decode;
+use super::der::begins_with_key;
 use super::placeholder::{changes_of, entropy_of, is_mixed};
 
 /// Maximum number of bytes after a header that are searched for key material. Keys are shorter: one of
@@ -41,10 +43,15 @@ pub(super) fn pem(bytes: &[u8], at: usize) -> Option<Material> {
     let end = memchr::memmem::find(rest, b"-----")?;
     let label = &rest[..end];
     let private = label.ends_with(b"PRIVATE KEY") || label.ends_with(b"PRIVATE KEY BLOCK");
-    if !private {
+    if private {
+        return material(bytes, at + end + 5);
+    }
+    if label.ends_with(b"TESTING KEY") || !label.ends_with(b"KEY") {
         return None;
     }
-    material(bytes, at + end + 5)
+    // A private key with another label is recognized by its content.
+    let key = material(bytes, at + end + 5)?;
+    begins_with_key(&decode(&key.value)).then_some(key)
 }
 
 /// Returns the key material that follows at `at`. Only header lines such as `Proc-Type:`, escaped

@@ -6,18 +6,30 @@ use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
-use super::contexts::{CONTEXTS, Context, MAX_READ};
-use super::dotted::{azure_client_secret, discord, first_part, jwt, telegram};
-use super::formats::{Edge, FORMATS, Format};
+use super::contexts::{CONTEXTS, Context, Reading};
+use super::dotted::{
+    MAX_PART, azure_client_secret, azure_devops, discord, first_part, jwt, maxmind, telegram,
+};
+use super::formats::{Edge, FORMATS, Format, GOOGLE_KEY};
 use super::keys::{FIRST, PEM, PUTTY, SSH2, material, pem};
+use super::logins::{LOGINS, Login, pgpass};
 use super::meter::{Cancelled, Meter};
-use super::placeholder::{changes_of, has_placeholder, is_mixed, is_placeholder};
+use super::placeholder::{changes_of, entropy_of, has_placeholder, is_mixed, is_placeholder};
 use super::shape::Class::{self, Hex, LowerHex};
 use super::shape::{Part, least, matched};
-use super::url;
+use super::{der, firebase, jwk, manifest, url};
 
 /// Number of bytes of a text after which the search checks whether it was cancelled.
 const CHUNK: usize = 64 << 10;
+
+/// Maximum number of bytes that are read for a token with parts.
+const MAX_READ: usize = 304;
+
+/// Maximum length of the header of a JSON Web Token after `_` or `-`.
+const MAX_INNER_HEADER: usize = 192;
+
+/// Minimum entropy of a credential that consists of upper-case letters only, in bits per character.
+const MIN_ENTROPY_OF_LETTERS: f64 = 3.0;
 
 /// Number of passes over a credential that decide whether it is a placeholder.
 const JUDGE_PASSES: usize = 6;
@@ -27,12 +39,21 @@ const JUDGE_PASSES: usize = 6;
 enum Rule {
     Format(&'static Format),
     Context(&'static Context),
+    Login(&'static Login),
+    /// A mark of a private key in binary form.
+    Binary,
+    /// The type of a JSON Web Key.
+    KeyType,
+    /// The type of a document of Kubernetes.
+    Kind,
     Pem,
     Header(&'static str),
     Url,
     Jwt,
     Telegram,
     AzureSecret,
+    AzureDevOps,
+    MaxMind,
 }
 
 /// A credential in a text.
@@ -66,20 +87,32 @@ pub(super) const SPECIAL: &[(&str, &str)] = &[
     ("Telegram token", "https://github.com/Yelp/detect-secrets: telegram_token"),
     ("Discord token", "https://github.com/Yelp/detect-secrets: discord"),
     ("Azure secret", "https://github.com/gitleaks/gitleaks: azure-ad-client-secret"),
+    (
+        "Azure DevOps token",
+        "https://learn.microsoft.com/en-us/purview/sit-defn-azure-devops-personal-access-token",
+    ),
+    ("MaxMind key", "https://github.com/gitleaks/gitleaks: maxmind-license-key"),
+    ("PostgreSQL password", "https://www.postgresql.org/docs/current/libpq-pgpass.html"),
+    ("binary private key", "https://www.rfc-editor.org/rfc/rfc5958"),
+    ("JSON Web Key", "https://www.rfc-editor.org/rfc/rfc7517"),
+    ("Kubernetes Secret", "https://kubernetes.io/docs/concepts/configuration/secret/"),
 ];
 
 struct Keywords {
-    rules: Vec<(&'static str, Rule)>,
+    rules: Vec<(&'static [u8], Rule)>,
     automaton: Option<AhoCorasick>,
 }
 
 static KEYWORDS: LazyLock<Keywords> = LazyLock::new(|| {
-    let formats = FORMATS
-        .iter()
-        .flat_map(|format| format.starts.iter().map(move |start| (*start, Rule::Format(format))));
-    let contexts = CONTEXTS
-        .iter()
-        .flat_map(|context| context.names.iter().map(move |name| (*name, Rule::Context(context))));
+    let formats = FORMATS.iter().flat_map(|format| {
+        format.starts.iter().map(move |start| (start.as_bytes(), Rule::Format(format)))
+    });
+    let contexts = CONTEXTS.iter().flat_map(|context| {
+        context.names.iter().map(move |name| (name.as_bytes(), Rule::Context(context)))
+    });
+    let logins = LOGINS.iter().flat_map(|login| {
+        login.words.iter().map(move |word| (word.as_bytes(), Rule::Login(login)))
+    });
     let special = [
         (PEM, Rule::Pem),
         (SSH2, Rule::Header("SSH2 private key")),
@@ -88,8 +121,15 @@ static KEYWORDS: LazyLock<Keywords> = LazyLock::new(|| {
         ("eyJ", Rule::Jwt),
         (":AA", Rule::Telegram),
         ("Q~", Rule::AzureSecret),
+        ("AZDO", Rule::AzureDevOps),
+        ("_mmk", Rule::MaxMind),
+        (jwk::TYPE, Rule::KeyType),
+        (manifest::KIND, Rule::Kind),
     ];
-    let rules: Vec<_> = formats.chain(contexts).chain(special).collect();
+    let special = special.map(|(keyword, rule)| (keyword.as_bytes(), rule));
+    let binary = der::MARKS.map(|mark| (mark, Rule::Binary));
+    let rules: Vec<_> =
+        formats.chain(contexts).chain(logins).chain(special).chain(binary).collect();
     let automaton = AhoCorasick::builder()
         .ascii_case_insensitive(true)
         // About three times faster than the automaton that is chosen for so many keywords.
@@ -112,6 +152,7 @@ pub(super) fn hits(bytes: &[u8], text: Text, meter: &mut Meter) -> Result<Vec<Hi
     let mut found: Vec<Hit> = Vec::new();
     let mut covered = 0;
     let mut counted = 0;
+    let (mut types, mut has_kind, mut reading) = (Vec::new(), false, Reading::default());
     for occurrence in automaton.find_overlapping_iter(bytes) {
         if occurrence.end() >= counted + CHUNK {
             meter.add(occurrence.end() - counted)?;
@@ -119,18 +160,30 @@ pub(super) fn hits(bytes: &[u8], text: Text, meter: &mut Meter) -> Result<Vec<Hi
         }
         let (keyword, rule) = KEYWORDS.rules[occurrence.pattern().as_usize()];
         let (start, end) = (occurrence.start(), occurrence.end());
+        let exact = &bytes[start..end] == keyword;
+        match rule {
+            Rule::KeyType if exact && is_member(bytes, end) => types.push(start),
+            Rule::Kind => has_kind |= exact && is_member(bytes, end),
+            _ => {}
+        }
         if start < covered {
             continue;
         }
-        let exact = &bytes[start..end] == keyword.as_bytes();
         let hit = match rule {
-            Rule::Context(_) if text == Text::Joined => None,
+            Rule::Context(_) | Rule::Login(_) if text == Text::Joined => None,
             Rule::Context(context) => {
-                meter.add(MAX_READ * JUDGE_PASSES)?;
-                let value = context.value(bytes, end);
+                let value = context.value(bytes, start, end, &mut reading);
+                meter.add(std::mem::take(&mut reading.steps))?;
                 value.map(|(from, to)| hit(bytes, from..to, context.least(), context.name))
             }
+            Rule::Login(login) => {
+                let mut steps = 0;
+                let value = (login.secret)(bytes, start, end, &mut steps);
+                meter.add(steps)?;
+                value.map(|(from, to)| hit(bytes, from..to, to - from, login.name))
+            }
             _ if !exact => None,
+            Rule::KeyType | Rule::Kind => None,
             Rule::Format(format) => of_format(bytes, start, end, format, text, meter)?,
             _ => special(bytes, start, end, rule, text, meter)?,
         };
@@ -143,9 +196,14 @@ pub(super) fn hits(bytes: &[u8], text: Text, meter: &mut Meter) -> Result<Vec<Hi
     }
     meter.add(bytes.len() - counted)?;
     if text == Text::Plain {
-        found.extend(bots(bytes, meter)?);
+        found.extend(in_passes(bytes, &types, has_kind, meter)?);
     }
     Ok(found)
+}
+
+/// Returns whether the text at `end` follows the name of a member of an object.
+fn is_member(bytes: &[u8], end: usize) -> bool {
+    bytes.get(end).is_some_and(|next| matches!(next, b'"' | b'\'' | b':' | b'=' | b' '))
 }
 
 /// Returns the hit at `range`, of whose bytes at most `compared` are compared.
@@ -177,6 +235,12 @@ fn of_format(
         return Ok(None);
     }
     meter.add((end - start) * JUDGE_PASSES)?;
+    if format.name == GOOGLE_KEY {
+        meter.add(firebase::MAX_READ)?;
+        if firebase::is_public_key(bytes, start..end, text == Text::Joined) {
+            return Ok(None);
+        }
+    }
     let compared = body - start + least(format.body);
     Ok(is_random(&bytes[body..end], format.body, text)
         .then(|| hit(bytes, start..end, compared, format.name)))
@@ -191,9 +255,15 @@ fn is_random(body: &[u8], parts: &[Part], text: Text) -> bool {
         Part::Text(_) => true,
     });
     let entropy = if hex || least < 24 { 2.6 } else { 3.0 };
+    // A random text in an alphabet without lower-case letters has no digit in one case of 30.
+    let is_upper = parts.iter().all(|part| match part {
+        Part::Run(class, ..) => !class.has(b'z') && !class.has(b'a'),
+        Part::Text(_) => true,
+    });
     let first = &body[..least.min(body.len())];
     let whole = text == Text::Plain || !has_placeholder(first) && changes_of(first) >= 0.3;
-    whole && !is_placeholder(body, least, entropy) && is_mixed(body)
+    let mixed = is_mixed(body) || is_upper && entropy_of(first) >= MIN_ENTROPY_OF_LETTERS;
+    whole && !is_placeholder(body, least, entropy) && mixed
 }
 
 fn special(
@@ -204,13 +274,18 @@ fn special(
     text: Text,
     meter: &mut Meter,
 ) -> Result<Option<Hit>, Cancelled> {
-    let begins = start.checked_sub(1).is_none_or(|at| !Class::Token.has(bytes[at]));
+    let before = start.checked_sub(1).map(|at| bytes[at]);
+    let begins = before.is_none_or(|b| !Class::Token.has(b));
+    // The alphabet of a token has `_` and `-`, so only a short header is read after them.
+    let inner = !begins && before.is_some_and(|b| matches!(b, b'_' | b'-'));
+    let most = if begins { MAX_PART } else { MAX_INNER_HEADER };
     let plain = text == Text::Plain;
     meter.add(match rule {
         Rule::Pem | Rule::Header(_) => FIRST,
+        Rule::Binary => der::MAX_READ,
         Rule::Url => url::MAX_USER_INFO,
         // The header, and at most four more parts.
-        Rule::Jwt if begins => 5 * first_part(bytes, start),
+        Rule::Jwt if begins || inner => 5 * first_part(bytes, start, most),
         _ => MAX_READ,
     })?;
     let ranged = |range: Option<(usize, usize)>, format| {
@@ -221,11 +296,15 @@ fn special(
     };
     let found = match rule {
         Rule::Pem => key(pem(bytes, end), "private key"),
+        Rule::Binary if plain => der::private_key(bytes, start)
+            .map(|range| hit(bytes, range, der::COMPARED, "binary private key")),
         Rule::Header(format) => key(material(bytes, end), format),
         Rule::Url if plain => ranged(url::password(bytes, start), "password in a URL"),
-        Rule::Jwt if begins => jwt(bytes, start)
+        Rule::Jwt if begins || inner => jwt(bytes, start, most)
             .map(|token| hit(bytes, start..token.end, token.compared - start, "JSON Web Token")),
         Rule::Telegram if plain => ranged(telegram(bytes, start), "Telegram token"),
+        Rule::AzureDevOps if plain => ranged(azure_devops(bytes, start), "Azure DevOps token"),
+        Rule::MaxMind if plain => ranged(maxmind(bytes, start), "MaxMind key"),
         Rule::AzureSecret if plain => ranged(azure_client_secret(bytes, start), "Azure secret"),
         _ => None,
     };
@@ -233,9 +312,33 @@ fn special(
     Ok(found)
 }
 
-/// Returns the tokens of Discord bots, which have no keyword.
-fn bots(bytes: &[u8], meter: &mut Meter) -> Result<Vec<Hit>, Cancelled> {
+/// Returns the credentials that are searched in passes of their own: those without a keyword, and
+/// those of documents that have a JSON Web Key at the indexes `types` or the type of a document.
+fn in_passes(
+    bytes: &[u8],
+    types: &[usize],
+    has_kind: bool,
+    meter: &mut Meter,
+) -> Result<Vec<Hit>, Cancelled> {
     meter.add(bytes.len())?;
-    let found = memchr::memchr_iter(b'.', bytes).filter_map(|dot| discord(bytes, dot));
-    Ok(found.map(|(start, end)| hit(bytes, start..end, end - start, "Discord token")).collect())
+    let marks = memchr::memchr2_iter(b'.', b':', bytes).filter_map(|at| {
+        let (found, format) = match bytes[at] {
+            b'.' => (discord(bytes, at)?, "Discord token"),
+            _ => (pgpass(bytes, at)?, "PostgreSQL password"),
+        };
+        Some(hit(bytes, found.0..found.1, found.1 - found.0, format))
+    });
+    let mut found: Vec<Hit> = marks.collect();
+    if !types.is_empty() {
+        meter.add(bytes.len())?;
+        let members = jwk::private_members(bytes, types).into_iter();
+        found.extend(members.map(|range| hit(bytes, range, jwk::COMPARED, "JSON Web Key")));
+    }
+    if has_kind {
+        meter.add(manifest::PASSES * bytes.len())?;
+        let values = manifest::secrets(bytes).into_iter();
+        let compared = manifest::COMPARED;
+        found.extend(values.map(|range| hit(bytes, range, compared, "Kubernetes Secret")));
+    }
+    Ok(found)
 }

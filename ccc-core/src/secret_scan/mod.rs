@@ -4,6 +4,10 @@
 //! finds secrets that the service does not know: it has a table of the formats of credentials, and
 //! rules for placeholders and documented examples, which are no secrets.
 //!
+//! It also finds random values that are assigned to the name of a secret or belong to a login, and
+//! private keys without a header (spec: X10d). Passwords of hosts of local development (spec: X10e), and
+//! keys of Google in configurations of Firebase (spec: X10f), are no secrets.
+//!
 //! A secret is also found
 //! - in UTF-16, base64, base32, hex or a list of numbers, or reversed,
 //! - with percent-encoding, quoted-printable encoding, character references of HTML, or the escapes
@@ -24,18 +28,30 @@
 //! | know which formats are found | [`known_formats`] |
 
 mod archive;
+mod assigned;
 mod base64;
 mod blocks;
+mod connection;
 mod contexts;
 mod deflate;
+mod der;
 mod dotted;
 mod escapes;
+mod firebase;
 mod formats;
+mod hosts;
+mod jwk;
 mod keys;
 mod layers;
+mod logins;
+mod manifest;
 mod matcher;
 mod meter;
+mod names;
+mod passwords;
 mod placeholder;
+mod published;
+mod random;
 mod scan;
 mod shape;
 mod text;

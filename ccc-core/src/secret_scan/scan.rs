@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 use super::contexts::CONTEXTS;
 use super::formats::FORMATS;
 use super::layers::search;
+use super::logins::LOGINS;
 use super::matcher::SPECIAL;
 use super::meter::{Budget, Meter};
 
@@ -78,7 +79,8 @@ pub struct KnownFormat {
 pub fn known_formats() -> impl Iterator<Item = KnownFormat> {
     let formats = FORMATS.iter().map(|format| (format.name, format.source));
     let contexts = CONTEXTS.iter().map(|context| (context.name, context.source));
-    let all = formats.chain(contexts).chain(SPECIAL.iter().copied());
+    let logins = LOGINS.iter().map(|login| (login.name, login.source));
+    let all = formats.chain(contexts).chain(logins).chain(SPECIAL.iter().copied());
     all.map(|(name, source)| KnownFormat { name, source })
 }
 

@@ -19,6 +19,8 @@ pub(super) enum Class {
     Word,
     /// Letters, digits, `_` and `-`: the alphabet of base64 for URLs.
     Token,
+    /// The characters of `Token` and `=`: base64 for URLs with its padding.
+    Padded,
     /// Letters, digits, `+`, `/` and `=`: the alphabet of base64.
     Base64,
     /// The characters of `Base64` and `Token`, `.`, `%` and `~`.
@@ -41,6 +43,7 @@ impl Class {
             }
             Self::Word => byte.is_ascii_alphanumeric() || byte == b'_',
             Self::Token => byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'),
+            Self::Padded => byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'='),
             Self::Base64 => byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'='),
             Self::Value => {
                 byte.is_ascii_alphanumeric()

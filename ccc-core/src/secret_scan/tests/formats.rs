@@ -25,6 +25,7 @@ fn every_format_of_the_table_is_found() {
         let value = match context.form {
             Form::Of(class, least, _) => random.text(class, least),
             Form::Random => random.text(Class::Alnum, 40),
+            Form::Hex => random.text(Class::LowerHex, 40),
             Form::Uuid => [8, 4, 4, 4, 12].map(|n| random.text(Class::LowerHex, n)).join("-"),
         };
         for name in context.names {
@@ -66,6 +67,7 @@ fn pem(random: &mut Random, label: &str, lines: usize) -> String {
 }
 
 /// Returns texts with the credentials that are in no table, and their formats.
+#[allow(clippy::too_many_lines, reason = "a table of cases")]
 fn special_cases(random: &mut Random) -> Vec<(String, &'static str)> {
     let mut cases: Vec<(String, &str)> = Vec::new();
     for label in ["PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "ENCRYPTED PRIVATE KEY"] {
@@ -127,6 +129,37 @@ fn special_cases(random: &mut Random) -> Vec<(String, &'static str)> {
             random.text(Class::Token, 38)
         ),
         "Discord token",
+    ));
+    // A key of AWS without a digit, and a JSON Web Token after `_`.
+    cases.push(("key = AKIAQXZTRLMVBXKDYRWY".into(), "AWS access key"));
+    cases.push(("'access_key': \"ASIAHGFSKEUPAWITONZQ\"".into(), "AWS access key"));
+    cases.push(("octopus: API-QXZTRLMVBXKDYRWYHGFSKEUPAW".into(), "Octopus Deploy key"));
+    for before in ["session_", "a-", "__"] {
+        let signature = random.text(Class::Token, 43);
+        cases.push((format!("{before}{header}.{payload}.{signature}"), "JSON Web Token"));
+    }
+    // Passwords with the characters of variables and with `@`.
+    let (first, second) = (random.text(Class::Alnum, 7), random.text(Class::Alnum, 7));
+    for between in ["$", "@", "$$", "@@", "*", "$w0rd@", "%40@"] {
+        cases.push((
+            format!("postgres://service:{first}{between}{second}@db.corp.io:5432/app"),
+            "password in a URL",
+        ));
+    }
+    // A random password at a host without a dot.
+    cases.push((
+        format!("postgres://service:Zk4Q6k{}@db:5432/app", random.text(Class::Alnum, 14)),
+        "password in a URL",
+    ));
+    cases.push((format!("https://service:{password}@localhost.corp.io/app"), "password in a URL"));
+    cases.push((format!("redis://service:{password}@localhost@db.corp.io/0"), "password in a URL"));
+    cases.push((
+        format!("PAT={}AZDO{}", random.text(Class::Alnum, 76), random.text(Class::Alnum, 4)),
+        "Azure DevOps token",
+    ));
+    cases.push((
+        format!("key: {}_{}_mmk", random.text(Class::Alnum, 6), random.text(Class::Alnum, 29)),
+        "MaxMind key",
     ));
     cases.push((
         format!("id: {}8Q~{}", random.text(Class::Alnum, 3), random.text(Class::Token, 34)),
@@ -196,6 +229,12 @@ const ORDINARY: &[&str] = &[
     "https://user:pass@example.com", "https://${USER}:${PASSWORD}@host/", "redis://:<password>@host", "http://user:{password}@host", "https://x-access-token:$TOKEN@github.com/o/r",
     "amqp://guest:guest@rabbit:5672", "https://github.com/o/r", "see https://a.b/c:d and mail me@example.com", "git+ssh://git@github.com:o/r.git",
     "mongodb+srv://<username>:<password>@cluster0.mongodb.net/", "http://localhost:8080/@scope/package", "postgresql://app:DB_PASSWORD@db/app",
+    // URLs of local development and documentation, variables, and user information of other texts.
+    "postgres://postgres:postgres@db:5432/app", "postgres://app:S3cretPw9x@db:5432/app", "mysql://app:Q7zT0lMv2xKd@localhost/app", "redis://:Q7zT0lMv2xKd9RwYb4@127.0.0.1:6379/0",
+    "amqp://app:Q7zT0lMv2xKd9RwYb4@[::1]:5672", "https://app:Q7zT0lMv2xKd9RwYb4@api.example.com/v1", "mongodb://app:Q7zT0lMv2xKd@localhost:27017,localhost:27018/app", "http://app:Q7zT0lMv2xKd@host.docker.internal/",
+    "https://user:$TOKEN@github.com/o/r", "https://user:$db_password@corp.io", "https://$user:$pass->word@corp.io/a", "http://localhost:8080?next=bob@corp.io",
+    "AKIATESTTESTTESTTEST", "AKIAAAAAAAAAAAAAAAAA", "XX_AKIAVERYLONGNAMEOFAN", "_eyJ_eyJhbGciOiJIUzI1NiJ9", "abc_eyJhIjoxfQ.eyJhIjoxfQ.c2lnbmF0dXJlIG9mIGEgdGV4dA",
+    "AZDO", "REAZDOWN", "_mmk", "re_create_index_for_all_users_of_2024_release", "sk_button_primary", "t1.micro", "c1.large.search", "const secret_store = vck_config",
     // Hashes, identifiers and UUIDs.
     "integrity: sha512-Zk4Q6kLJx2zqvP3ePyzLk9tqgPvm8xXhQ9nCzSxvGJrT3mF1w5oUuB7yR2dKcVeA0HsNlIiEgXjM6aTqWbYfOw==",
     "token = \"3f2504e0-4f89-11d3-9a0c-0305e82c3301\"", "secret_hash = \"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\"",

@@ -2,9 +2,11 @@
 //! number of steps is linear.
 
 mod archives;
+mod assigned;
 mod encodings;
 mod formats;
 mod forms;
+mod keys;
 mod limits;
 mod speed;
 

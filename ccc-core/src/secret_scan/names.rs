@@ -1,0 +1,136 @@
+//! Recognition of names whose values are public, although a part of the name belongs to a secret.
+
+/// Maximum number of bytes of a name before and after its known part.
+const MAX_NAME: usize = 64;
+
+/// The last words of names of public values, in lower case.
+const LAST: &[&str] = &[
+    "address",
+    "addr",
+    "mint",
+    "uri",
+    "url",
+    "id",
+    "ids",
+    "etag",
+    "hash",
+    "hashes",
+    "hashed",
+    "digest",
+    "checksum",
+    "fingerprint",
+    "thumbprint",
+    "name",
+    "path",
+    "file",
+    "type",
+    "arn",
+    "contract",
+    "account",
+    "program",
+    "pubkey",
+    "cid",
+    "version",
+    "endpoint",
+    "pattern",
+    "regex",
+    "salt",
+    "cursor",
+    "symbol",
+    "issuer",
+    "commitment",
+];
+
+/// Words before `token` in the names of positions in a list, and of addresses of a device.
+const POSITIONS: &[&str] = &[
+    "page",
+    "next",
+    "previous",
+    "prev",
+    "continuation",
+    "pagination",
+    "sync",
+    "resume",
+    "cursor",
+    "scroll",
+    "start",
+    "device",
+    "push",
+    "registration",
+];
+
+/// Words in the names of public values, and of values that were encrypted or hashed.
+const PUBLIC: &[&str] =
+    &["public", "publishable", "pub", "encrypted", "sealed", "hashed", "ciphertext"];
+
+/// Words of names that are secret even with a word of [`PUBLIC`].
+const PRIVATE: &[&str] = &["secret", "private", "password", "passwd"];
+
+/// Returns whether the value is public of the name that has a known part in the bytes from `start` to
+/// `end`. For example, `tokenAddress`, `nextPageToken` and `password_hash` are names of public values.
+pub(super) fn is_public(bytes: &[u8], start: usize, end: usize) -> bool {
+    let belongs = |b: &&u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+    let before = bytes[..start].iter().rev().take(MAX_NAME).take_while(belongs).count();
+    let after = bytes[end..].iter().take(MAX_NAME).take_while(belongs).count();
+    let words = words(&bytes[start - before..end + after]);
+    let listed = |list: &[&str], word: &String| list.contains(&word.as_str());
+    let Some(last) = words.last() else { return false };
+    let position = words.len() > 1
+        && matches!(last.as_str(), "token" | "tokens")
+        && listed(POSITIONS, &words[words.len() - 2]);
+    let public = words.iter().any(|word| listed(PUBLIC, word))
+        && !words.iter().any(|word| listed(PRIVATE, word));
+    let encrypted = words.first().is_some_and(|word| {
+        matches!(word.as_str(), "encrypted" | "hashed" | "sealed" | "ciphertext")
+    });
+    words.len() > 1 && listed(LAST, last) || position || public || encrypted
+}
+
+/// Returns the words of a name in lower case: `nextPageToken` has three.
+fn words(name: &[u8]) -> Vec<String> {
+    let (mut words, mut word) = (Vec::new(), String::new());
+    for (at, byte) in name.iter().enumerate() {
+        let after_lower = at > 0 && !name[at - 1].is_ascii_uppercase();
+        let before_lower = name.get(at + 1).is_some_and(u8::is_ascii_lowercase);
+        let begins = byte.is_ascii_uppercase() && (after_lower || before_lower);
+        if !byte.is_ascii_alphanumeric() || begins {
+            words.push(std::mem::take(&mut word));
+        }
+        if byte.is_ascii_alphanumeric() {
+            word.push(char::from(byte.to_ascii_lowercase()));
+        }
+    }
+    words.push(word);
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_public_values_are_told_apart_from_names_of_secrets() {
+        // spec: X10d
+        for (name, known, expected) in [
+            ("tokenAddress", "token", true),
+            ("TOKEN_MINT", "TOKEN", true),
+            ("nextPageToken", "Token", true),
+            ("NEXT_TOKEN", "TOKEN", true),
+            ("passwordHash", "password", true),
+            ("oauth_token_client_id", "token", true),
+            ("stripePublicApiKey", "ApiKey", true),
+            ("encryptedPassword", "Password", true),
+            ("NEXT_PUBLIC_SIGNING_SECRET", "SECRET", false),
+            ("token", "token", false),
+            ("pageSecret", "Secret", false),
+            ("accessToken", "Token", false),
+            ("hash_secret", "secret", false),
+            ("id_token", "token", false),
+        ] {
+            let start = name.find(known).unwrap();
+            let found = is_public(name.as_bytes(), start, start + known.len());
+            assert_eq!(found, expected, "{name}");
+        }
+    }
+}

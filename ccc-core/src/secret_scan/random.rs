@@ -1,0 +1,124 @@
+//! Recognition of random values that only the name of a variable or key shows to be secrets.
+
+use super::base64::decode;
+use super::der;
+use super::placeholder::{changes_of, entropy_of, is_mixed, is_placeholder};
+use super::published;
+use super::shape::Class::Value;
+
+/// Minimum length of a random value.
+pub(super) const MIN_RANDOM: usize = 24;
+/// Minimum length of a random value that was decoded from base64. A generated password is shorter
+/// than a key.
+const MIN_DECODED: usize = 16;
+/// Minimum length of a random value that has letters of one case and digits.
+const MIN_ONE_CASE: usize = 32;
+/// Minimum length of a random value in hex. Identifiers and checksums with 32 digits are common.
+pub(super) const MIN_HEX: usize = 40;
+/// Minimum number of characters in one part of a value in code, so that a path of identifiers is none.
+const MIN_PART: usize = 12;
+
+/// Returns whether a value is random text: not a word, an identifier, a path, a hash, or text in
+/// base64.
+pub(super) fn is_random(value: &[u8]) -> bool {
+    let has = |test: fn(&u8) -> bool| value.iter().any(test);
+    let hash = [&b"sha1-"[..], b"sha256-", b"sha384-", b"sha512-", b"sha256:", b"md5-"];
+    value.len() >= MIN_RANDOM
+        && has(u8::is_ascii_lowercase)
+        && has(u8::is_ascii_uppercase)
+        && has(u8::is_ascii_digit)
+        && !hash.iter().any(|start| value.starts_with(start))
+        && !is_placeholder(value, MIN_RANDOM, 3.8)
+        && entropy_of(value) >= 3.8
+        && changes_of(value) >= 0.45
+        && !is_encoded_text(value)
+        && !der::is_public(&decode(value))
+        && !published::is_public(value)
+}
+
+/// Returns whether a value is random and has letters of one case and digits.
+pub(super) fn is_random_in_one_case(value: &[u8]) -> bool {
+    let has = |test: fn(&u8) -> bool| value.iter().any(test);
+    value.len() >= MIN_ONE_CASE
+        && value.iter().all(u8::is_ascii_alphanumeric)
+        && has(u8::is_ascii_digit)
+        && has(u8::is_ascii_lowercase) != has(u8::is_ascii_uppercase)
+        && value.iter().any(|b| b.is_ascii_alphabetic() && !b.is_ascii_hexdigit())
+        && !is_placeholder(value, MIN_ONE_CASE, 3.8)
+        && changes_of(value) >= 0.3
+        && !published::is_public(value)
+}
+
+/// Returns whether a value is random and has punctuation, such as a generated password or the
+/// secret key of a framework. Regular expressions, templates and hashes of passwords are none.
+pub(super) fn is_random_with_marks(value: &[u8]) -> bool {
+    let count = |test: fn(&u8) -> bool| value.iter().filter(|b| test(b)).count();
+    let letters = count(u8::is_ascii_alphanumeric);
+    let marks = value.iter().any(|b| !Value.has(*b));
+    let code = |b: &u8| b"[]{}\\?|<>;'\"/,`".contains(b);
+    value.len() >= MIN_RANDOM
+        && !value.iter().any(code)
+        && marks
+        && letters * 2 >= value.len()
+        && count(u8::is_ascii_digit) > 0
+        && count(u8::is_ascii_alphabetic) > 0
+        && !is_placeholder(value, MIN_RANDOM, 3.8)
+        && entropy_of(value) >= 4.0
+        && changes_of(value) >= 0.5
+        && !published::is_marked(value)
+}
+
+/// Returns whether a value in hex is random. A prefix `0x` is not counted.
+pub(super) fn is_random_hex(value: &[u8], least: usize) -> bool {
+    let digits = value.strip_prefix(b"0x").unwrap_or(value);
+    let of = |test: fn(&u8) -> bool| digits.iter().all(test);
+    let one_case = of(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+        || of(|b| matches!(b, b'0'..=b'9' | b'A'..=b'F'));
+    digits.len() >= least
+        && one_case
+        && is_mixed(digits)
+        && !is_placeholder(digits, least, 3.0)
+        && !published::is_public(value)
+}
+
+/// Returns whether a value in base64 is a secret: random text, or a random password or key after a
+/// user name and a colon.
+pub(super) fn is_encoded_secret(value: &[u8]) -> bool {
+    let decoded = decode(value);
+    let text = decoded.trim_ascii_end();
+    let text = &text[memchr::memrchr(b':', text).map_or(0, |colon| colon + 1)..];
+    is_encoded_text(value) && is_short_secret(text)
+}
+
+/// Returns whether `text`, which is stored as a secret, is random.
+pub(super) fn is_short_secret(text: &[u8]) -> bool {
+    let has = |test: fn(&u8) -> bool| usize::from(text.iter().any(test));
+    let kinds = has(u8::is_ascii_lowercase)
+        + has(u8::is_ascii_uppercase)
+        + has(u8::is_ascii_digit)
+        + has(u8::is_ascii_punctuation);
+    let structured = |b: &u8| b"{}[]<>\"\\".contains(b);
+    let word = text.len() >= MIN_DECODED
+        && text.iter().all(u8::is_ascii_graphic)
+        && !text.iter().any(structured)
+        && kinds >= 3
+        && !is_placeholder(text, MIN_DECODED - 2, 3.0)
+        && entropy_of(text) >= 3.2
+        && changes_of(text) >= 0.35
+        && !published::is_marked(text)
+        && !published::is_public(text);
+    word || is_random_hex(text, MIN_HEX) || is_random_in_one_case(text)
+}
+
+/// Returns whether a value without quotes is a path of identifiers in code.
+pub(super) fn is_path(value: &[u8]) -> bool {
+    let parts = value.split(|b| matches!(b, b'.' | b'/' | b'-' | b'_'));
+    parts.map(<[u8]>::len).max().unwrap_or_default() < MIN_PART
+}
+
+/// Returns whether `value` is printable text in base64. That text is scanned by itself.
+pub(super) fn is_encoded_text(value: &[u8]) -> bool {
+    let decoded = decode(value);
+    let printable = |b: &u8| (b' '..=b'~').contains(b) || b.is_ascii_whitespace();
+    decoded.len() > 8 && decoded.iter().all(printable)
+}
