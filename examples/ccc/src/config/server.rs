@@ -96,10 +96,11 @@ impl FromStr for Network {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let malformed = || {
-            invalid(format!(
-                "server.trusted_proxies: `{text}` is not a network: write an address and the length \
+            invalid(
+                "server.trusted_proxies: an entry is not a network: write an address and the length \
                  of its prefix, such as 10.0.0.0/8 or 2001:db8::/32"
-            ))
+                    .to_owned(),
+            )
         };
         let (address, prefix) = match text.split_once('/') {
             Some((address, prefix)) => (address, Some(prefix)),
@@ -120,14 +121,14 @@ impl FromStr for Network {
             && let Some(v4) = v6.to_ipv4_mapped()
         {
             return Err(invalid(format!(
-                "server.trusted_proxies: `{text}` is an IPv4 address in the form of IPv6: write it as \
+                "server.trusted_proxies: `{address}` is an IPv4 address in the form of IPv6: write it as \
                  an IPv4 address, such as {v4}"
             )));
         }
         let first = first_address(address, prefix);
         if first != address {
             return Err(invalid(format!(
-                "server.trusted_proxies: `{text}` has bits after its prefix: write {first}/{prefix} \
+                "server.trusted_proxies: `{address}/{prefix}` has bits after its prefix: write {first}/{prefix} \
                  for the whole network, or {address} for one address"
             )));
         }
