@@ -19,6 +19,8 @@ pub enum Weakening {
     Permission(Permission),
     /// The accounts with these ids can start runs with any permission.
     AllowedActors(Vec<u64>),
+    /// Reopening an issue starts a run on the text of its author.
+    Reopened,
     /// Accounts without write permission can start runs on a runner without isolation.
     Unisolated,
     /// A repository can choose every container image.
@@ -46,6 +48,10 @@ impl fmt::Display for Weakening {
             Self::AllowedActors(ids) => {
                 write!(f, "these accounts can start runs with any permission: {}", list(ids))
             }
+            Self::Reopened => f.write_str(
+                "reopening an issue starts a run, in which the agent works on the text of an author \
+                 who may have no permission",
+            ),
             Self::Unisolated => f.write_str(
                 "accounts without write permission can start runs on a runner without isolation, \
                  because the policy permits it",
@@ -115,6 +121,9 @@ impl TrustPolicy {
         }
         if !self.allowed_actors.is_empty() {
             found.push(Weakening::AllowedActors(self.allowed_actors.clone()));
+        }
+        if self.on_reopened {
+            found.push(Weakening::Reopened);
         }
         if self.dangerously_unisolated {
             found.push(Weakening::Unisolated);
@@ -187,6 +196,7 @@ mod tests {
             ),
             (policy().with_permission(Permission::Triage), vec!["accounts with triage permission"]),
             (policy().with_permission(Permission::Admin), vec![]),
+            (policy().with_on_reopened(true), vec!["reopening an issue starts a run"]),
             (policy().dangerously_unisolated(true), vec!["without isolation"]),
             (policy().with_images(["ghcr.io/octo/*".to_owned()]), vec![]),
             (policy().with_images(["*".to_owned()]), vec!["every image"]),
