@@ -17,11 +17,12 @@ use crate::run_store::{Claim, Fence};
 use crate::{CancellationToken, Error, ErrorKind, Outcome, Result, RunId, RunStore};
 
 mod actor_checks;
+mod check_budget;
 mod config;
 mod lease;
 mod refusals;
 
-use actor_checks::ActorChecks;
+use actor_checks::{ActorAnswer, ActorChecks};
 use lease::Lease;
 use refusals::Refusals;
 
@@ -35,6 +36,11 @@ const BOT_IDENTITY_TIMEOUT: Duration = Duration::from_secs(4);
 /// [`DispatcherConfig::refuse_unless_serving`].
 const NOT_SERVING: &str = "events are not accepted, because this dispatcher executes no runs: it is \
      shutting down, or `Dispatcher::serve` has not been called";
+
+/// The error message for an event of an actor about whom the VCS host is not asked now.
+const TOO_MANY_CHECKS: &str = "the permission of this account is not checked now, because accounts \
+     without a known permission have caused too many checks, or the VCS host grants few further \
+     requests: an account that may start runs can add the label, which is checked separately";
 
 /// The outcome of a run whose actor may not start runs.
 const NOT_PERMITTED: Outcome = Outcome::Skipped { reason: SkipReason::NotPermitted };
@@ -262,12 +268,20 @@ impl Intake for Dispatcher {
             return Ok(Admission::Ignored(reason));
         }
         let check = match self.actor_checks.check(&self.pipeline, event).await {
-            Some(true) => ActorCheck::Permitted,
-            Some(false) => {
+            ActorAnswer::Permitted => ActorCheck::Permitted,
+            ActorAnswer::Refused => {
                 self.refusals.add(event, self.pipeline.clock().now());
                 return Ok(Admission::Ignored(SkipReason::NotPermitted));
             }
-            None => ActorCheck::Pending,
+            ActorAnswer::NoAnswer => ActorCheck::Pending,
+            ActorAnswer::TooManyChecks => {
+                return Ok(Admission::Ignored(SkipReason::TooManyRequests));
+            }
+            ActorAnswer::Postponed(wait) => {
+                return Err(
+                    Error::new(ErrorKind::Unavailable, TOO_MANY_CHECKS).with_retry_after(wait)
+                );
+            }
         };
         match self.store.accept(delivery, event, check).await {
             Err(error) if error.kind() == ErrorKind::LimitExceeded => {

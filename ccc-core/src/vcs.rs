@@ -16,7 +16,7 @@ mod records;
 pub use access::{Access, Grant, Permission};
 pub use records::{
     BotIdentity, Comment, Issue, MissedDelivery, NewPullRequest, PullRequest, ReactionTarget,
-    Repository,
+    Repository, RequestQuota,
 };
 
 /// A host of repositories, issues and pull requests, such as GitHub.
@@ -234,6 +234,16 @@ pub trait VcsHost: Debug + Send + Sync + 'static {
     /// The default implementation always returns `None`.
     fn explain_push_refusal(&self, output: &str) -> Option<String> {
         let _ = output;
+        None
+    }
+
+    /// Returns the number of requests that the host still grants the service for `repo`, as the
+    /// host's last response reported it. Makes no request. Returns `None` if the number is not known,
+    /// or not limited.
+    ///
+    /// The default implementation always returns `None`.
+    fn request_quota(&self, repo: &RepoRef) -> Option<RequestQuota> {
+        let _ = repo;
         None
     }
 

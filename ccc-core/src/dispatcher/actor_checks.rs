@@ -1,4 +1,4 @@
-//! The check, when a delivery arrives, whether its actor may start runs (spec: W11c).
+//! The check, when a delivery arrives, whether its actor may start runs (spec: W11c, W11f).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
+use super::check_budget::{CheckBudgets, Exceeded, Purpose};
 use crate::event::{IssueEvent, Trigger};
 use crate::pipeline::{Pipeline, guarded};
 
@@ -14,82 +15,231 @@ use crate::pipeline::{Pipeline, guarded};
 /// only ten seconds for the response to a delivery.
 const LIMIT: Duration = Duration::from_secs(3);
 
-/// The time for which an answer of the VCS host is used for further deliveries.
+/// The time for which an answer of the VCS host is used for further deliveries, except for
+/// [`REFUSAL_AGES`].
 const ANSWER_AGE: SignedDuration = SignedDuration::from_secs(30);
+
+/// The times for which the first, the second and each further refusal of an actor is used. A
+/// permission that was granted meanwhile is known after the last of these times at the latest.
+const REFUSAL_AGES: [SignedDuration; 3] =
+    [ANSWER_AGE, SignedDuration::from_mins(2), SignedDuration::from_mins(10)];
+
+/// The time after which a refusal no longer lengthens the next one.
+const REFUSALS_FORGOTTEN: SignedDuration = SignedDuration::from_hours(1);
 
 /// The time for which the VCS host is not asked again after it has not answered.
 const FAILURE_AGE: SignedDuration = SignedDuration::from_secs(5);
 
 /// Maximum number of pairs of repository and actor with a stored answer or a call in progress.
-const MAX_CHECKS: usize = 1_000;
+const MAX_CHECKS: usize = 10_000;
 
-/// The newest check of one actor in one repository.
-#[derive(Debug)]
-enum Check {
-    /// The VCS host is being asked. The receiver gets the answer.
-    InProgress(watch::Receiver<Option<Option<bool>>>),
-    /// The answer, or `None` if the VCS host did not answer, and the time of the answer.
-    Ended(Option<bool>, Timestamp),
+/// The result of a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ActorAnswer {
+    /// The actor may start runs.
+    Permitted,
+    /// The actor may not start runs.
+    Refused,
+    /// The VCS host did not answer in time.
+    NoAnswer,
+    /// The VCS host is not asked, because this actor has caused too many checks.
+    TooManyChecks,
+    /// The VCS host is not asked before this time has passed, because unknown actors have caused
+    /// too many checks, or few requests to the host remain.
+    Postponed(Duration),
+}
+
+/// The newest answer of the VCS host about one actor in one repository.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    permitted: bool,
+    at: Timestamp,
+    /// The number of refusals without a permission or a long time between them.
+    refusals: usize,
+}
+
+/// The state of the checks of one actor in one repository.
+#[derive(Debug, Default)]
+struct Record {
+    /// The receiver of the answer, if the VCS host is being asked.
+    in_progress: Option<watch::Receiver<Option<Option<bool>>>>,
+    known: Option<Known>,
+    /// The time of the last check, if the VCS host did not answer it.
+    failed_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    records: HashMap<String, Record>,
+    budgets: CheckBudgets,
 }
 
 /// The newest checks of actors.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ActorChecks {
-    checks: Arc<Mutex<HashMap<String, Check>>>,
+    state: Arc<Mutex<State>>,
+}
+
+/// The next step of a check.
+enum Step {
+    Ended(ActorAnswer),
+    Wait(watch::Receiver<Option<Option<bool>>>),
 }
 
 impl ActorChecks {
-    /// Returns whether the actor of `event` may start runs, or `None` if the VCS host does not
-    /// answer in time. Asks the VCS host once for many deliveries of one actor.
-    pub(super) async fn check(&self, pipeline: &Pipeline, event: &IssueEvent) -> Option<bool> {
+    /// Returns whether the actor of `event` may start runs. Asks the VCS host once for many
+    /// deliveries of one actor, and only within the budgets for actors without a known permission.
+    pub(super) async fn check(&self, pipeline: &Pipeline, event: &IssueEvent) -> ActorAnswer {
         let mut answer = match self.begin(pipeline, event) {
-            Check::InProgress(answer) => answer,
-            Check::Ended(answer, _) => return answer,
+            Step::Wait(answer) => answer,
+            Step::Ended(answer) => return answer,
         };
         let received = async {
             let received = answer.wait_for(Option::is_some).await;
             Ok(received.ok().and_then(|answer| answer.flatten()))
         };
-        guarded(&**pipeline.clock(), LIMIT, received).await.ok().flatten()
+        match guarded(&**pipeline.clock(), LIMIT, received).await.ok().flatten() {
+            Some(true) => ActorAnswer::Permitted,
+            Some(false) => ActorAnswer::Refused,
+            None => ActorAnswer::NoAnswer,
+        }
     }
 
-    /// Returns the newest check for `event`. Begins a check if there is none in progress, and the
-    /// last answer is too old.
-    fn begin(&self, pipeline: &Pipeline, event: &IssueEvent) -> Check {
+    /// Returns the stored answer for `event`, or asks the VCS host if there is no check in progress
+    /// and the last answer is too old.
+    fn begin(&self, pipeline: &Pipeline, event: &IssueEvent) -> Step {
         let now = pipeline.clock().now();
         let key = event.requester_key();
-        let mut checks = self.checks();
-        match checks.get(&key) {
-            Some(Check::Ended(answer, at)) if is_fresh(*answer, *at, now) => {
-                return Check::Ended(*answer, *at);
-            }
-            Some(Check::InProgress(answer)) if is_open(answer) => {
-                return Check::InProgress(answer.clone());
-            }
-            _ => {}
+        let mut state = self.state();
+        state.make_room(&key, now);
+        if state.records.len() >= MAX_CHECKS && !state.records.contains_key(&key) {
+            return Step::Ended(ActorAnswer::NoAnswer);
         }
-        if checks.len() >= MAX_CHECKS {
-            checks.retain(|_, check| matches!(check, Check::InProgress(answer) if is_open(answer)));
+        let State { records, budgets } = &mut *state;
+        let record = records.entry(key.clone()).or_default();
+        if let Some(answer) = record.in_progress.as_ref().filter(|answer| is_open(answer)) {
+            return Step::Wait(answer.clone());
         }
-        if checks.len() >= MAX_CHECKS {
-            return Check::Ended(None, now);
+        if let Some(answer) = record.stored(&event.trigger, now) {
+            return Step::Ended(answer);
+        }
+        if let Some(purpose) = record.purpose(&event.trigger) {
+            let few = || few_requests_left(pipeline, event, now);
+            let denied = match purpose {
+                Purpose::TriageCheck => None,
+                _ => few().map(ActorAnswer::Postponed),
+            };
+            let counted = || match budgets.count(&event.repo, purpose, event.actor.id, now) {
+                Ok(()) => None,
+                Err(Exceeded::Share) => Some(ActorAnswer::TooManyChecks),
+                Err(Exceeded::Budget(left)) => Some(ActorAnswer::Postponed(left)),
+            };
+            if let Some(denied) = denied.or_else(counted) {
+                let refused = record.known.is_some();
+                return Step::Ended(if refused { ActorAnswer::Refused } else { denied });
+            }
         }
         let (sender, answer) = watch::channel(None);
-        checks.insert(key.clone(), Check::InProgress(answer.clone()));
+        record.in_progress = Some(answer.clone());
         // A separate task, because the future of the caller can be dropped, and because a late
         // answer is useful for the next delivery.
         let (asking, this, event) = (pipeline.clone(), self.clone(), without_text(event));
         pipeline.spawn(async move {
             let answer = asking.permits_actor(&event).await.ok();
-            this.checks().insert(key, Check::Ended(answer, asking.clock().now()));
+            let now = asking.clock().now();
+            this.state().records.entry(key).or_default().end(answer, now);
             sender.send_replace(Some(answer));
         });
-        Check::InProgress(answer)
+        Step::Wait(answer)
     }
 
-    fn checks(&self) -> MutexGuard<'_, HashMap<String, Check>> {
-        self.checks.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl State {
+    /// Removes records if there is no room for a record of `key`. Records of permitted actors are
+    /// removed last, because these actors would then use the budgets of unknown actors.
+    fn make_room(&mut self, key: &str, now: Timestamp) {
+        let is_old = |known: Known| now.duration_since(known.at).abs() >= REFUSALS_FORGOTTEN;
+        let removable: [&dyn Fn(Option<Known>) -> bool; 3] = [
+            &|known| known.is_none_or(|known| !known.permitted && is_old(known)),
+            &|known| known.is_none_or(|known| !known.permitted),
+            &|_| true,
+        ];
+        for removable in removable {
+            if self.records.len() < MAX_CHECKS || self.records.contains_key(key) {
+                return;
+            }
+            self.records.retain(|_, record| {
+                record.in_progress.as_ref().is_some_and(is_open) || !removable(record.known)
+            });
+        }
+    }
+}
+
+impl Record {
+    /// Returns the result of the last check if it can be used for a request by `trigger`.
+    fn stored(&self, trigger: &Trigger, now: Timestamp) -> Option<ActorAnswer> {
+        let is_fresh = |at: Timestamp, longest: SignedDuration| {
+            let age = now.duration_since(at);
+            !age.is_negative() && age < longest
+        };
+        if self.failed_at.is_some_and(|at| is_fresh(at, FAILURE_AGE)) {
+            return Some(ActorAnswer::NoAnswer);
+        }
+        let known = self.known?;
+        let longest = match known.refusals {
+            1.. if !needs_permission(trigger) => {
+                REFUSAL_AGES[known.refusals.min(REFUSAL_AGES.len()) - 1]
+            }
+            _ => ANSWER_AGE,
+        };
+        let answer = if known.permitted { ActorAnswer::Permitted } else { ActorAnswer::Refused };
+        is_fresh(known.at, longest).then_some(answer)
+    }
+
+    /// Returns the budget from which a check because of `trigger` is taken, or `None` for an actor
+    /// who was permitted at the last answer.
+    fn purpose(&self, trigger: &Trigger) -> Option<Purpose> {
+        match self.known {
+            Some(Known { permitted: true, .. }) => None,
+            _ if needs_permission(trigger) => Some(Purpose::TriageCheck),
+            Some(_) => Some(Purpose::RepeatedCheck),
+            None => Some(Purpose::FirstCheck),
+        }
+    }
+
+    /// Stores the end of a check at the time `now`. `answer` is `None` if the VCS host did not
+    /// answer.
+    fn end(&mut self, answer: Option<bool>, now: Timestamp) {
+        self.in_progress = None;
+        self.failed_at = answer.is_none().then_some(now);
+        if let Some(permitted) = answer {
+            let recent = self.known.filter(|known| {
+                !known.permitted && now.duration_since(known.at) < REFUSALS_FORGOTTEN
+            });
+            let earlier = recent.map_or(0, |known| known.refusals);
+            let refusals = if permitted { 0 } else { earlier + 1 };
+            self.known = Some(Known { permitted, at: now, refusals });
+        }
+    }
+}
+
+/// Returns whether the VCS host permits the action of `trigger` only to accounts with a permission
+/// on the repository. GitHub requires at least the role `triage` to add a label to an issue, or to
+/// assign it. Such a request is the quick way for an account whose permission is new.
+fn needs_permission(trigger: &Trigger) -> bool {
+    matches!(trigger, Trigger::Labeled { .. } | Trigger::Assigned { .. })
+}
+
+/// Returns the time until the VCS host grants more requests, if few requests remain now. The
+/// remaining requests are then left to actors who may start runs.
+fn few_requests_left(pipeline: &Pipeline, event: &IssueEvent, now: Timestamp) -> Option<Duration> {
+    let quota = pipeline.host().request_quota(&event.repo)?;
+    let left = Duration::try_from(quota.resets_at.duration_since(now)).ok()?;
+    (quota.is_low() && !left.is_zero()).then_some(left)
 }
 
 /// Returns whether the task that asks the VCS host still exists. It is gone if it has panicked.
@@ -103,11 +253,4 @@ fn without_text(event: &IssueEvent) -> IssueEvent {
     (event.issue.title, event.issue.body) = Default::default();
     event.trigger = Trigger::Opened;
     event
-}
-
-/// Returns whether `answer`, which is from the time `at`, can be used at the time `now`.
-fn is_fresh(answer: Option<bool>, at: Timestamp, now: Timestamp) -> bool {
-    let longest = if answer.is_some() { ANSWER_AGE } else { FAILURE_AGE };
-    let age = now.duration_since(at);
-    !age.is_negative() && age < longest
 }

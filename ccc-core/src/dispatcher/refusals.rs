@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Notify, oneshot};
 
+use super::check_budget::{CheckBudgets, Purpose};
 use crate::CancellationToken;
 use crate::event::{IssueEvent, Trigger};
 use crate::pipeline::Pipeline;
@@ -33,12 +34,16 @@ struct State {
     waiting: VecDeque<IssueEvent>,
     /// The times of the last answers by the key of the issue and the id of the actor.
     answered: HashMap<(String, u64), Timestamp>,
+    /// The answers of the last hour. An answer reads the comments of its issue before the adapter
+    /// applies the limit of written answers.
+    budgets: CheckBudgets,
 }
 
 impl Refusals {
     /// Adds the request of `event` to the requests that wait for an answer, unless the actor got an
     /// answer on the same issue in the last 24 hours. An event that only opened or reopened an
-    /// issue gets no answer, because every account may open issues. `now` is the current time.
+    /// issue gets no answer, because every account may open issues. There is also no answer if the
+    /// hourly budget of answers is used up. `now` is the current time.
     pub(super) fn add(&self, event: &IssueEvent, now: Timestamp) {
         if matches!(event.trigger, Trigger::Opened | Trigger::Reopened) {
             return;
@@ -49,10 +54,15 @@ impl Refusals {
         if state.answered.get(&key).is_some_and(|at| is_recent(*at)) {
             return;
         }
+        if state.waiting.len() >= MAX_WAITING
+            || state.budgets.count(&event.repo, Purpose::Answer, event.actor.id, now).is_err()
+        {
+            return;
+        }
         if state.answered.len() >= MAX_ANSWERED {
             state.answered.retain(|_, at| is_recent(*at));
         }
-        if state.waiting.len() >= MAX_WAITING || state.answered.len() >= MAX_ANSWERED {
+        if state.answered.len() >= MAX_ANSWERED {
             return;
         }
         state.answered.insert(key, now);
@@ -154,18 +164,39 @@ mod tests {
     fn many_actors_get_no_more_answers_than_wait_at_once() {
         // spec: W11d
         let refusals = Refusals::default();
-        for actor in 0..30_000 {
-            refusals.add(&event(actor, 1, comment(actor)), Timestamp::UNIX_EPOCH);
+        let of_owner = |actor: u64, owner: u64| {
+            let mut event = event(actor, 1, comment(actor));
+            event.repo.owner = owner.to_string();
+            event
+        };
+        for actor in 0..11_000 {
+            refusals.add(&of_owner(actor, actor / 10), Timestamp::UNIX_EPOCH);
         }
         let waiting = refusals.state().waiting.len();
         assert_eq!((waiting, refusals.state().answered.len()), (MAX_WAITING, MAX_WAITING));
-        for actor in 0..30_000 {
-            refusals.add(&event(actor, 1, comment(actor)), Timestamp::UNIX_EPOCH);
+        for actor in 0..11_000 {
+            refusals.add(&of_owner(actor, actor / 10), Timestamp::UNIX_EPOCH);
             refusals.state().waiting.clear();
         }
         assert_eq!(refusals.state().answered.len(), MAX_ANSWERED);
         let next_day = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24);
         refusals.add(&event(0, 1, comment(0)), next_day);
         assert_eq!(refusals.state().waiting.len(), 1);
+    }
+
+    #[test]
+    fn requests_on_many_issues_get_no_more_answers_than_the_hourly_budget() {
+        // spec: G5d, W11f
+        let refusals = Refusals::default();
+        let mut answered = [0; 40];
+        for issue in 0..1_000 {
+            for actor in 0..40 {
+                refusals.add(&event(actor, issue, comment(issue)), Timestamp::UNIX_EPOCH);
+                answered[usize::try_from(actor).unwrap()] += refusals.state().waiting.len();
+                refusals.state().waiting.clear();
+            }
+        }
+        assert_eq!(answered.iter().sum::<usize>(), Purpose::Answer.per_hour());
+        assert!(answered.iter().all(|answers| *answers <= 2), "{answered:?}");
     }
 }

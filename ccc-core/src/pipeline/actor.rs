@@ -37,11 +37,13 @@ impl Pipeline {
         self.parts.cleanups.spawn_on(work, &self.parts.runtime);
     }
 
-    /// Asks the VCS host whether the actor of `event` may start a run. Drop the future only if the
-    /// program ends, because it holds a token.
+    /// Asks the VCS host whether the actor of `event` may start a run. Leases no token, because a
+    /// lease would end with the revocation of the token, and each check would then need a new one.
+    /// The adapter stores the token that it uses, and revokes it when it is no longer used.
     pub(crate) async fn permits_actor(&self, event: &IssueEvent) -> Result<bool> {
-        let permission = self.parts.host.permission(&event.repo, &event.actor);
-        let permission = self.with_access(&event.repo, Grant::Read, permission).await?;
+        let Parts { host, clock, .. } = &*self.parts;
+        let permission = host.permission(&event.repo, &event.actor);
+        let permission = guarded(&**clock, CALL_LIMIT, permission).await?;
         Ok(self.parts.permits(event, permission))
     }
 

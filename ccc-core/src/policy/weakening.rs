@@ -21,6 +21,8 @@ pub enum Weakening {
     AllowedActors(Vec<u64>),
     /// A change can contain files themselves instead of their Git LFS pointers.
     RawLfs,
+    /// Reopening an issue starts a run on the text of its author.
+    Reopened,
     /// Accounts without write permission can start runs on a runner without isolation.
     Unisolated,
     /// A repository can choose every container image.
@@ -51,6 +53,10 @@ impl fmt::Display for Weakening {
             Self::RawLfs => f.write_str(
                 "changes can contain files themselves instead of their Git LFS pointers, because the \
                  policy permits it",
+            ),
+            Self::Reopened => f.write_str(
+                "reopening an issue starts a run, in which the agent works on the text of an author \
+                 who may have no permission",
             ),
             Self::Unisolated => f.write_str(
                 "accounts without write permission can start runs on a runner without isolation, \
@@ -125,6 +131,9 @@ impl TrustPolicy {
         if self.allow_raw_lfs {
             found.push(Weakening::RawLfs);
         }
+        if self.on_reopened {
+            found.push(Weakening::Reopened);
+        }
         if self.dangerously_unisolated {
             found.push(Weakening::Unisolated);
         }
@@ -196,6 +205,7 @@ mod tests {
             ),
             (policy().with_permission(Permission::Triage), vec!["accounts with triage permission"]),
             (policy().with_permission(Permission::Admin), vec![]),
+            (policy().with_on_reopened(true), vec!["reopening an issue starts a run"]),
             (policy().dangerously_unisolated(true), vec!["without isolation"]),
             (policy().with_images(["ghcr.io/octo/*".to_owned()]), vec![]),
             (policy().with_images(["*".to_owned()]), vec!["every image"]),

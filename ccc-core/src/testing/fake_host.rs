@@ -11,7 +11,7 @@ use super::lock;
 use crate::event::{Actor, ActorKind, IssueEvent, IssueSnapshot, RepoRef, Trigger};
 use crate::vcs::{
     Access, BotIdentity, Comment, Grant, Issue, NewPullRequest, Permission, PullRequest,
-    ReactionTarget, Repository,
+    ReactionTarget, Repository, RequestQuota,
 };
 use crate::{BranchName, Error, ErrorKind, Result, Secret, VcsHost};
 
@@ -49,6 +49,7 @@ struct State {
     issued_token_count: u64,
     unrevoked_tokens: Vec<(Grant, Secret)>,
     archived: bool,
+    request_quota: Option<RequestQuota>,
 }
 
 impl FakeHost {
@@ -151,6 +152,11 @@ impl FakeHost {
         let id = state.comments.len() as u64 + 1;
         let comment = Comment::new(id, author.clone(), body, at);
         state.comments.push((number, None, comment));
+    }
+
+    /// Sets the number of requests that the host reports as remaining.
+    pub fn set_request_quota(&self, quota: Option<RequestQuota>) {
+        lock(&self.state).request_quota = quota;
     }
 
     /// Marks the repository as archived.
@@ -319,5 +325,9 @@ impl VcsHost for FakeHost {
         let pull_request = PullRequest::new(url, new.head.clone()).with_number(number);
         state.pull_requests.push((new.clone(), pull_request.clone()));
         Ok(pull_request)
+    }
+
+    fn request_quota(&self, _repo: &RepoRef) -> Option<RequestQuota> {
+        lock(&self.state).request_quota
     }
 }

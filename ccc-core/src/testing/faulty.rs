@@ -15,7 +15,7 @@ use crate::run::{ActorCheck, RunRecord};
 use crate::run_store::{Accepted, Claim, Fence, LogEntry, Renewal};
 use crate::vcs::{
     Access, BotIdentity, Comment, Grant, Issue, MissedDelivery, NewPullRequest, Permission,
-    PullRequest, ReactionTarget, Repository,
+    PullRequest, ReactionTarget, Repository, RequestQuota,
 };
 use crate::{
     Agent, Container, ContainerRunner, CredentialKey, CredentialStore, Outcome, Result, RunId,
@@ -217,6 +217,9 @@ impl<T: VcsHost> VcsHost for Faulty<T> {
     }
     fn explain_push_refusal(&self, output: &str) -> Option<String> {
         self.inner.explain_push_refusal(output)
+    }
+    fn request_quota(&self, repo: &RepoRef) -> Option<RequestQuota> {
+        self.inner.request_quota(repo)
     }
     async fn missed_deliveries(&self, since: Timestamp) -> Result<Vec<MissedDelivery>> {
         through!(self, "vcs_host.missed_deliveries", missed_deliveries(since))

@@ -10,7 +10,7 @@ use super::VcsHost;
 use super::access::{Access, Grant, Permission};
 use super::records::{
     BotIdentity, Comment, Issue, MissedDelivery, NewPullRequest, PullRequest, ReactionTarget,
-    Repository,
+    Repository, RequestQuota,
 };
 use crate::Result;
 use crate::event::{Actor, RepoRef};
@@ -90,6 +90,10 @@ impl<T: VcsHost + ?Sized> VcsHost for Arc<T> {
 
     fn explain_push_refusal(&self, output: &str) -> Option<String> {
         (**self).explain_push_refusal(output)
+    }
+
+    fn request_quota(&self, repo: &RepoRef) -> Option<RequestQuota> {
+        (**self).request_quota(repo)
     }
 
     async fn missed_deliveries(&self, since: Timestamp) -> Result<Vec<MissedDelivery>> {

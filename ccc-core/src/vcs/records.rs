@@ -35,6 +35,33 @@ setters!(Repository {
     with_archived: archived: bool,
 });
 
+/// The number of requests that a VCS host grants the service in a period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RequestQuota {
+    /// The number of requests that the host grants in one period.
+    pub limit: u64,
+    /// The number of requests that remain in the current period.
+    pub remaining: u64,
+    /// The end of the current period, by the local clock.
+    pub resets_at: Timestamp,
+}
+
+impl RequestQuota {
+    /// Creates a quota of `limit` requests in a period. `remaining` of them remain until
+    /// `resets_at`, by the local clock.
+    #[must_use]
+    pub fn new(limit: u64, remaining: u64, resets_at: Timestamp) -> Self {
+        Self { limit, remaining, resets_at }
+    }
+
+    /// Returns whether less than a fifth of the requests remain.
+    #[must_use]
+    pub fn is_low(&self) -> bool {
+        self.remaining < self.limit / 5
+    }
+}
+
 /// The current state of an issue on the VCS host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

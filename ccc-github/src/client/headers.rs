@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ccc_core::vcs::RequestQuota;
 use http::HeaderMap;
 use jiff::Timestamp;
 
@@ -13,6 +14,18 @@ pub(super) const MAX_REQUIRED_WAIT: u64 = 24 * 60 * 60;
 /// Returns the value of the header `name`, or `None` if the header is missing or not text.
 pub(super) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// Returns the hourly rate limit that `headers` report, or `None` if they report none, or the limit
+/// of another resource than the REST API. The time is by GitHub's clock.
+pub(super) fn quota(headers: &HeaderMap) -> Option<RequestQuota> {
+    if text(headers, "x-ratelimit-resource").is_some_and(|resource| resource != "core") {
+        return None;
+    }
+    let number = |name| text(headers, name).and_then(|value| value.parse::<u64>().ok());
+    let (limit, left) = (number("x-ratelimit-limit")?, number("x-ratelimit-remaining")?);
+    let reset = i64::try_from(number("x-ratelimit-reset")?).ok()?;
+    Some(RequestQuota::new(limit, left, Timestamp::from_second(reset).ok()?))
 }
 
 /// Returns the time until GitHub resets its hourly rate limit, or `None` if `headers` do not report

@@ -6,6 +6,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use ccc_core::vcs::RequestQuota;
 use ccc_core::{Clock, Error, ErrorKind, Result};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
@@ -67,6 +68,8 @@ struct CallerState {
     writes: Arc<tokio::sync::Mutex<Writes>>,
     reads: Arc<Semaphore>,
     blocked_until: Mutex<Option<Timestamp>>,
+    /// The newest hourly limit that GitHub reported, by the local clock.
+    quota: Mutex<Option<RequestQuota>>,
 }
 
 /// Permission to make one call. A permit can delay other calls of the same [`Caller`] until the
@@ -106,7 +109,8 @@ impl RateLimiter {
             Arc::new(CallerState {
                 writes: Arc::default(),
                 reads: Arc::new(Semaphore::new(self.limits.reads_at_once.max(1))),
-                blocked_until: Mutex::new(None),
+                blocked_until: Mutex::default(),
+                quota: Mutex::default(),
             })
         });
         Arc::clone(state)
@@ -228,6 +232,32 @@ impl RateLimiter {
         let state = self.caller_state(caller);
         let mut blocked = state.blocked_until.lock().unwrap_or_else(PoisonError::into_inner);
         *blocked = (*blocked).max(Some(until));
+    }
+
+    /// Stores the hourly limit that GitHub reported for `caller`, by the local clock. Responses can
+    /// arrive in another order than GitHub counted them. Therefore, the lowest number of the newest
+    /// period is stored. GitHub's periods last an hour, so a period that ends later than in a day is
+    /// ignored.
+    pub(crate) fn learn_quota(&self, caller: Caller, quota: RequestQuota) {
+        let now = self.clock.now();
+        if quota.resets_at.duration_since(now) > HOUR * 24 {
+            return;
+        }
+        let state = self.caller_state(caller);
+        let mut known = state.quota.lock().unwrap_or_else(PoisonError::into_inner);
+        let order = |quota: RequestQuota| (quota.resets_at, std::cmp::Reverse(quota.remaining));
+        let is_older = |known: RequestQuota| known.resets_at <= now || order(known) < order(quota);
+        if known.is_none_or(is_older) {
+            *known = Some(quota);
+        }
+    }
+
+    /// Returns the hourly limit of `caller` that [`learn_quota`](Self::learn_quota) stored, unless
+    /// its period has ended.
+    pub(crate) fn quota(&self, caller: Caller) -> Option<RequestQuota> {
+        let state = self.caller_state(caller);
+        let known = *state.quota.lock().unwrap_or_else(PoisonError::into_inner);
+        known.filter(|quota| quota.resets_at > self.clock.now())
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use ccc_core::vcs::RequestQuota;
 use ccc_core::{Clock, Error, ErrorKind};
 use http::Response;
 use jiff::{SignedDuration, Timestamp};
@@ -152,6 +153,7 @@ impl Client {
         for _ in 0..=MAX_REDIRECTS {
             let response = self.http.send(request(call, &url, authorization.token)?).await?;
             self.learn_skew(&response);
+            self.learn_quota(authorization.caller, &response);
             let status = response.status();
             if status.is_success() {
                 return Ok(response);
@@ -169,6 +171,19 @@ impl Client {
             call.name()
         );
         Err(Error::new(ErrorKind::Unexpected, line).into())
+    }
+
+    /// Stores the hourly rate limit of `caller` that `response` reports.
+    fn learn_quota(&self, caller: Caller, response: &Response<Bytes>) {
+        if let Some(mut quota) = headers::quota(response.headers()) {
+            quota.resets_at = self.to_local(quota.resets_at);
+            self.limiter.learn_quota(caller, quota);
+        }
+    }
+
+    /// Returns the newest hourly rate limit that GitHub reported for `caller`, by the local clock.
+    pub(crate) fn quota(&self, caller: Caller) -> Option<RequestQuota> {
+        self.limiter.quota(caller)
     }
 
     /// Stores the difference between GitHub's clock and the local clock. GitHub's time is the

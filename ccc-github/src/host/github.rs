@@ -1,5 +1,7 @@
 //! The type [`GitHub`], and methods that several modules of this directory use.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use ccc_core::Result;
 use ccc_core::event::RepoRef;
@@ -16,6 +18,9 @@ use crate::token::Tokens;
 
 /// The maximum number of pages that are read from a list. Each page has 100 entries.
 pub(super) const MAX_PAGES: usize = 10;
+
+/// The time after which the unused tokens of a repository are revoked.
+const UNUSED: Duration = Duration::from_secs(15 * 60);
 
 /// The [`VcsHost`](ccc_core::VcsHost) for github.com and GitHub Enterprise Server. It authenticates
 /// as a GitHub App.
@@ -62,7 +67,15 @@ impl GitHub {
     /// Revokes the cached tokens of each repository that has no leased token. Call this method when
     /// the service ends.
     pub async fn revoke_idle(&self) {
-        self.tokens.revoke_idle().await;
+        self.tokens.revoke_idle(Duration::ZERO).await;
+    }
+
+    /// Revokes the cached tokens of each repository that has no leased token, and whose tokens were
+    /// not used for 15 minutes. Call this method about once a minute while the service is in use.
+    /// The check of an actor's permission uses a token without a lease, so that the next checks use
+    /// the same token.
+    pub async fn revoke_unused(&self) {
+        self.tokens.revoke_idle(UNUSED).await;
     }
 
     /// Returns the name of the GitHub host, such as `github.com`, in the form that

@@ -9,7 +9,7 @@ use base64::prelude::BASE64_STANDARD;
 use ccc_core::event::{Actor, RepoRef};
 use ccc_core::vcs::{
     Access, BotIdentity, Comment, Grant, Issue, MissedDelivery, NewPullRequest, Permission,
-    PullRequest, ReactionTarget, Repository,
+    PullRequest, ReactionTarget, Repository, RequestQuota,
 };
 use ccc_core::{Result, Secret, VcsHost};
 use jiff::Timestamp;
@@ -119,6 +119,10 @@ impl VcsHost for GitHub {
 
     fn explain_push_refusal(&self, output: &str) -> Option<String> {
         push_refusal::explain(output)
+    }
+
+    fn request_quota(&self, repo: &RepoRef) -> Option<RequestQuota> {
+        self.tokens.quota(repo)
     }
 
     async fn missed_deliveries(&self, since: Timestamp) -> Result<Vec<MissedDelivery>> {

@@ -35,6 +35,8 @@ pub(super) struct Token {
     pub(super) refused: bool,
     /// The number of active leases.
     pub(super) leases: usize,
+    /// The time of the newest lease, by GitHub's clock.
+    pub(super) used_at: Timestamp,
 }
 
 impl Token {

@@ -1,12 +1,13 @@
 //! Lookup of the GitHub App's installations.
 
 use ccc_core::event::RepoRef;
+use ccc_core::vcs::RequestQuota;
 use ccc_core::{Error, Result};
 use http::StatusCode;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::client::{ApiError, Call};
+use crate::client::{ApiError, Call, Caller};
 use crate::errors::{not_found, permission_denied};
 use crate::token::cache::lock;
 use crate::token::identity::AppIdentity;
@@ -40,6 +41,14 @@ impl Tokens {
         let found = self.find_installation(app, repo).await?;
         lock(&app.installations).insert(repo.id, found.id);
         Ok((found.id, false))
+    }
+
+    /// Returns the newest hourly rate limit that GitHub reported for the App's installation on
+    /// `repo`. Returns `None` if the installation or the limit is not known.
+    pub(crate) fn quota(&self, repo: &RepoRef) -> Option<RequestQuota> {
+        let app = self.app().ok()?;
+        let installation = *lock(&app.installations).get(&repo.id)?;
+        self.client.quota(Caller::Installation(installation))
     }
 
     /// Requests the installation of `app` on `repo` from GitHub.

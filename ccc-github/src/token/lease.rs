@@ -43,6 +43,7 @@ impl Tokens {
             return None;
         }
         token.leases += 1;
+        token.used_at = self.client.now();
         Some(LeasedToken::new(entry, token.clone()))
     }
 

@@ -68,6 +68,7 @@ impl Row {
             secret: self.token.to_secret(),
             expires_at: self.expires_at,
             minted_at: self.minted_at,
+            used_at: self.minted_at,
             app_id: self.app_id,
             installation: self.installation_id,
             refused: false,

@@ -83,6 +83,7 @@ impl Tokens {
             secret,
             expires_at: answer.expires_at,
             minted_at: self.client.now(),
+            used_at: self.client.now(),
             app_id: app.app_id,
             installation,
             refused: false,

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ccc_core::vcs::Grant;
 use ccc_core::{Error, Result, Secret};
 use http::{Method, StatusCode};
 
 use crate::client::{ApiError, Authorization, Call, Caller};
-use crate::token::cache::{Entry, Key, TokenId, digest, lock};
+use crate::token::cache::{Entry, Key, Token, TokenId, digest, lock};
 use crate::token::ledger::AFTER_USE;
 use crate::token::tokens::Tokens;
 
@@ -55,24 +56,37 @@ impl Tokens {
         revoked
     }
 
-    /// Revokes all tokens of each repository that has no leased token.
-    pub(crate) async fn revoke_idle(&self) {
+    /// Revokes all tokens of each repository that has no leased token, and whose tokens were not
+    /// leased within the time `unused`.
+    pub(crate) async fn revoke_idle(&self, unused: Duration) {
         let repos: BTreeSet<u64> = lock(&self.entries).keys().map(|(repo, _)| *repo).collect();
         for repo in repos {
-            self.revoke_idle_of(repo).await;
+            if self.is_unused(repo, unused) {
+                self.revoke_idle_of(repo).await;
+            }
         }
+    }
+
+    /// Returns whether no token of the repository with the id `repo` was leased within the time
+    /// `unused`.
+    fn is_unused(&self, repo: u64, unused: Duration) -> bool {
+        let now = self.client.now();
+        let is_unused = |token: &Token| now.duration_since(token.used_at).unsigned_abs() >= unused;
+        self.entries_of(repo).iter().all(|(_, entry)| lock(&entry.tokens).iter().all(is_unused))
+    }
+
+    /// Returns the cache entries of the repository with the id `repo`.
+    fn entries_of(&self, repo: u64) -> Vec<(Key, Arc<Entry>)> {
+        let grants = [Grant::Read, Grant::Discuss, Grant::Publish].into_iter();
+        let entries = lock(&self.entries);
+        let entry = |grant| Some(((repo, grant), entries.get(&(repo, grant)).map(Arc::clone)?));
+        grants.filter_map(entry).collect()
     }
 
     /// Revokes all tokens of the repository with the id `repo`, unless one of these tokens is
     /// leased.
     async fn revoke_idle_of(&self, repo: u64) {
-        let entries: Vec<_> = [Grant::Read, Grant::Discuss, Grant::Publish]
-            .into_iter()
-            .filter_map(|grant| {
-                let entry = lock(&self.entries).get(&(repo, grant)).map(Arc::clone)?;
-                Some(((repo, grant), entry))
-            })
-            .collect();
+        let entries = self.entries_of(repo);
         if entries.iter().any(|(_, entry)| entry.is_leased()) {
             return;
         }

@@ -42,7 +42,8 @@ struct Incomplete {
 
 #[derive(Debug)]
 struct IncompleteBody {
-    small: bool,
+    /// Whether the body occupies memory that every body can use.
+    uses_shared: bool,
     /// Cancelled when the body must end.
     ended: CancellationToken,
 }
@@ -104,7 +105,7 @@ impl BodyMemory {
         let mut incomplete = self.incomplete();
         let number = incomplete.next;
         incomplete.next += 1;
-        let entry = IncompleteBody { small, ended: ended.clone() };
+        let entry = IncompleteBody { uses_shared: false, ended: ended.clone() };
         incomplete.bodies.insert(number, entry);
         SegmentedBody {
             memory: Arc::clone(self),
@@ -117,23 +118,28 @@ impl BodyMemory {
         }
     }
 
-    fn permit(&self, small: bool) -> Result<OwnedSemaphorePermit, OutOfMemory> {
-        let shared = Arc::clone(&self.for_all).try_acquire_owned();
-        if !small {
-            return shared.map_err(|_| OutOfMemory);
+    /// Reserves a segment for the body `number`. Small bodies first use the memory that only they can
+    /// use, so that they leave the rest to large ones.
+    fn permit(&self, number: u64, small: bool) -> Result<OwnedSemaphorePermit, OutOfMemory> {
+        if small && let Ok(permit) = Arc::clone(&self.for_small).try_acquire_owned() {
+            return Ok(permit);
         }
-        shared.or_else(|_| Arc::clone(&self.for_small).try_acquire_owned()).map_err(|_| OutOfMemory)
+        let shared = Arc::clone(&self.for_all).try_acquire_owned().map_err(|_| OutOfMemory)?;
+        if let Some(body) = self.incomplete().bodies.get_mut(&number) {
+            body.uses_shared = true;
+        }
+        Ok(shared)
     }
 
     /// Ends the oldest incomplete body other than `number`, unless the memory of a body that was ended
-    /// before is about to become free. A large body ends only large ones, so that large bodies starve
-    /// no small ones.
+    /// before is about to become free. A large body ends only bodies in the memory that every body can
+    /// use: the small bodies in their own memory stay, and would free nothing for the large one.
     fn end_oldest(&self, number: u64, small: bool) -> Result<(), OutOfMemory> {
         let incomplete = self.incomplete();
         let mut others = incomplete
             .bodies
             .iter()
-            .filter(|(other, body)| **other != number && (small || !body.small))
+            .filter(|(other, body)| **other != number && (small || body.uses_shared))
             .map(|(_, body)| body);
         let oldest =
             others.clone().find(|body| body.ended.is_cancelled()).or_else(|| others.next());
@@ -182,7 +188,7 @@ impl SegmentedBody {
             if room == 0 {
                 // A body can be larger than it was declared, if the HTTP server does not check it.
                 let small = self.small && self.length < SMALL_BODY;
-                self.permits.push(self.memory.permit(small)?);
+                self.permits.push(self.memory.permit(self.number, small)?);
                 self.segments.push_back(self.memory.segment());
             }
             let (now, later) =

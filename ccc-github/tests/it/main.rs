@@ -16,5 +16,6 @@ mod git;
 mod host;
 mod ledger;
 mod outside;
+mod permission_checks;
 mod tokens;
 mod webhooks;

@@ -65,11 +65,9 @@ impl Adapters {
         if own_runner.is_some() {
             return Err(Error::new(
                 ErrorKind::InvalidInput,
-                format!(
-                    "the agent `{kind}` uses a model and therefore needs the configured runner, but \
-                     `ServiceBuilder::runner` replaced this runner: remove the call of `ServiceBuilder::runner`, or \
-                     set your own agent with `ServiceBuilder::agent`"
-                ),
+                "the configured agent uses a model and therefore needs the configured runner, but \
+                 `ServiceBuilder::runner` replaced this runner: remove the call of `ServiceBuilder::runner`, or \
+                 set your own agent with `ServiceBuilder::agent`",
             ));
         }
         let ModelCredential { kind: login, name, store } = credential;
@@ -102,7 +100,7 @@ pub(crate) fn runner(
         }
         #[cfg(feature = "docker")]
         "docker" => Ok(Arc::new(docker_runner(config, proxy)?)),
-        kind => Err(unknown("runner", kind, RUNNERS)),
+        _ => Err(unknown("runner", RUNNERS)),
     }
 }
 
@@ -132,7 +130,7 @@ fn agent(
         }));
     }
     if kind != "claude" {
-        return Err(unknown("agent", kind, "claude, scripted:FILE and command:ARGV…"));
+        return Err(unknown("agent", "claude, scripted:FILE and command:ARGV…"));
     }
     let model = model.ok_or_else(|| {
         Error::new(
@@ -147,18 +145,17 @@ fn agent(
         false => Permissions::EditsAnd(config.agent.allowed_tools.clone()),
     };
     let model_name = non_empty(&config.agent.model).map(str::to_owned);
-    if let Some(name) = model_name.as_ref().filter(|name| name.starts_with('-')) {
-        let line = format!("agent.model is `{name}`: the name of a model cannot begin with `-`");
+    if model_name.as_ref().is_some_and(|name| name.starts_with('-')) {
+        let line =
+            "agent.model begins with `-`: the name of a model cannot begin with this character";
         return Err(Error::new(ErrorKind::InvalidInput, line));
     }
     let mut agent =
         ClaudeCode::new(model.login).with_permissions(permissions).with_model(model_name);
     if let Some(program) = non_empty(&config.agent.program) {
         if program.contains('/') && !program.starts_with('/') {
-            let line = format!(
-                "agent.program is {program}: a relative path would be a file of the repository; \
-                 set an absolute path, or the name of a program in PATH"
-            );
+            let line = "agent.program is a relative path, which would be a file of the repository: \
+                        set an absolute path, or the name of a program in PATH";
             return Err(Error::new(ErrorKind::InvalidInput, line));
         }
         agent = agent.with_program(program);
@@ -166,10 +163,11 @@ fn agent(
     Ok(Arc::new(agent))
 }
 
-/// Returns the error for the unknown kind `kind` of a runner or an agent.
-fn unknown(what: &str, kind: &str, known: &str) -> Error {
+/// Returns the error for an unknown kind of a runner or an agent. The value is not shown, because it
+/// may be a secret that was put into the wrong setting (spec: S10c).
+fn unknown(what: &str, known: &str) -> Error {
     Error::new(
         ErrorKind::InvalidInput,
-        format!("there is no {what} `{kind}` in this build, which supports {known}"),
+        format!("{what}.kind has an unknown value: this build supports {known}"),
     )
 }

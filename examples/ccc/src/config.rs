@@ -29,6 +29,7 @@ pub use environment::environment;
 pub use github::GitHubConfig;
 pub use model::ModelConfig;
 pub use runner::RunnerConfig;
+pub(crate) use secret::shown_path;
 pub(crate) use server::first_address;
 use server::listen_address;
 pub use server::{Network, ServerConfig};
@@ -159,8 +160,9 @@ impl Config {
             }
         }
         check_values::<Self>(&table, &places)?;
-        let mut config: Self = Value::Table(table).try_into().map_err(|e: toml::de::Error| {
-            invalid(format!("the configuration is invalid: {}", e.message()))
+        // The message of this error can contain values. `check_values` has found every invalid value.
+        let mut config: Self = Value::Table(table).try_into().map_err(|_: toml::de::Error| {
+            invalid("the configuration is invalid: its settings contradict each other".to_owned())
         })?;
         config.unknown_variables = unknown_variables;
         config.github.private_key = take(&secrets, "github", "private_key");

@@ -3,10 +3,14 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::Path;
-use std::process::Output;
+use std::process::{Output, Stdio};
+use std::time::Duration;
 
 use ccc_core::{Error, ErrorKind, Result};
 use tokio::process::Command;
+
+/// Time limit of a call of git. The longest call reads the whole history of a repository.
+const LIMIT: Duration = Duration::from_secs(600);
 
 /// Executes `git` with the arguments `args`, and returns its standard output. Git ignores the
 /// configuration of the system and of the user. Git does not inherit the environment of this
@@ -98,7 +102,16 @@ fn command() -> Command {
 }
 
 async fn output(command: &mut Command) -> Result<Output> {
-    command.output().await.map_err(|e| {
+    // A special file in the repository can block git. The process ends with this call.
+    command.stdin(Stdio::null()).kill_on_drop(true);
+    let Ok(output) = tokio::time::timeout(LIMIT, command.output()).await else {
+        let line = format!(
+            "git did not answer within {} seconds: check the repository with `git fsck`",
+            LIMIT.as_secs()
+        );
+        return Err(Error::new(ErrorKind::TimedOut, line));
+    };
+    output.map_err(|e| {
         Error::new(
             ErrorKind::Unavailable,
             "cannot start git, because git is not installed or not in PATH: install git",

@@ -46,13 +46,7 @@ impl LocalHost {
     /// [`ErrorKind::Refused`] if the repository belongs to another user and git's setting
     /// `safe.directory` does not permit it.
     pub async fn open(path: &Path, text: &str, now: Timestamp) -> Result<Self> {
-        let (title, body) = text.trim().split_once('\n').unwrap_or((text.trim(), ""));
-        if title.is_empty() {
-            return Err(Error::new(
-                ErrorKind::InvalidInput,
-                "the text of the issue is empty: the first line must contain the title",
-            ));
-        }
+        let (title, body) = title_and_body(text)?;
         let CheckedRepository { root: path, view, branch } = CheckedRepository::open(path).await?;
         let inode = std::fs::metadata(&path).map(|found| found.ino()).unwrap_or_default();
         let name = path.file_name().map_or("repository".into(), |name| name.to_string_lossy());
@@ -96,6 +90,21 @@ impl LocalHost {
 /// Returns the account that represents the operator.
 fn operator_account() -> Actor {
     Actor { id: 1, login: "you".to_owned(), kind: ActorKind::User }
+}
+
+/// Splits the text of an issue into its title, which is the first line, and its body.
+///
+/// # Errors
+/// [`ErrorKind::InvalidInput`] if `text` is empty.
+pub(crate) fn title_and_body(text: &str) -> Result<(&str, &str)> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            "the text of the issue is empty: the first line must contain the title",
+        ));
+    }
+    Ok(text.split_once('\n').unwrap_or((text, "")))
 }
 
 #[async_trait]

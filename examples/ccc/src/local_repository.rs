@@ -101,29 +101,46 @@ pub(crate) fn is_repository(path: &Path) -> bool {
     data_directory(path).is_some()
 }
 
+/// Returns the directory that the file `file` of git names after `prefix`. Does not open a FIFO or a
+/// device, which could block this process.
+fn linked(file: &Path, prefix: &str) -> Option<PathBuf> {
+    if !file.is_file() {
+        return None;
+    }
+    let text = std::fs::read(file).ok()?;
+    let mut target = text.strip_prefix(prefix.as_bytes())?;
+    while let [rest @ .., b'\n' | b'\r'] = target {
+        target = rest;
+    }
+    Some(file.parent()?.join(OsStr::from_bytes(target)))
+}
+
+/// Returns the git directory of the working tree or bare repository at `path`.
+fn git_directory(path: &Path) -> Option<PathBuf> {
+    let dot_git = path.join(".git");
+    if dot_git.is_dir() {
+        Some(dot_git)
+    } else if dot_git.is_file() {
+        linked(&dot_git, "gitdir: ")
+    } else {
+        Some(path.to_owned())
+    }
+}
+
+/// Returns the git directory of the repository at `path`, and the one with its objects and refs if
+/// that is another one.
+pub(crate) fn git_directories(path: &Path) -> Vec<PathBuf> {
+    git_directory(path).into_iter().chain(data_directory(path)).collect()
+}
+
 /// Returns the directory with the objects and the refs of the repository at `path`.
 fn data_directory(path: &Path) -> Option<PathBuf> {
-    let linked = |file: PathBuf, prefix: &str| {
-        let text = std::fs::read(&file).ok()?;
-        let mut target = text.strip_prefix(prefix.as_bytes())?;
-        while let [rest @ .., b'\n' | b'\r'] = target {
-            target = rest;
-        }
-        Some(file.parent()?.join(OsStr::from_bytes(target)))
-    };
-    let dot_git = path.join(".git");
-    let git_dir = if dot_git.is_dir() {
-        dot_git
-    } else if dot_git.is_file() {
-        linked(dot_git, "gitdir: ")?
-    } else {
-        path.to_owned()
-    };
+    let git_dir = git_directory(path)?;
     if std::fs::symlink_metadata(git_dir.join("HEAD")).is_err() {
         return None;
     }
     // A linked worktree shares the data of the repository that it belongs to.
-    let data = linked(git_dir.join("commondir"), "").unwrap_or(git_dir);
+    let data = linked(&git_dir.join("commondir"), "").unwrap_or(git_dir);
     let data = std::fs::canonicalize(data).ok()?;
     (data.join("objects").is_dir() && data.join("refs").is_dir()).then_some(data)
 }

@@ -10,7 +10,7 @@ use ccc_core::untrusted_text::one_line;
 use ccc_core::{Error, ErrorKind, Result};
 
 use crate::git::{git_in, safe_directories};
-use crate::local_repository::{RepositoryView, is_repository};
+use crate::local_repository::{RepositoryView, git_directories, is_repository};
 
 /// A repository that a run can use.
 #[derive(Debug)]
@@ -32,6 +32,9 @@ impl CheckedRepository {
     /// the repository: with SHA-256 object names, a shallow clone, or a partial clone.
     pub(crate) async fn open(path: &Path) -> Result<Self> {
         let root = repository_root(path)?;
+        for directory in git_directories(&root) {
+            check_files(&root, &directory)?;
+        }
         let safe = safe_directories().await?;
         let branch = current_branch(&root, &safe).await?;
         check_object_format(&root, &safe).await?;
@@ -61,6 +64,36 @@ fn repository_root(path: &Path) -> Result<PathBuf> {
                  `git init` and a first commit"
             ))
         })
+}
+
+/// Checks that the files in `git_dir`, a git directory of the repository at `root`, are regular files,
+/// and that its refs are not symlinks. Git would wait for a writer of a FIFO, and write refs outside
+/// of the repository.
+fn check_files(root: &Path, git_dir: &Path) -> Result<()> {
+    let step = "restore it from a clone of the repository";
+    for name in [
+        "HEAD",
+        "config",
+        "config.worktree",
+        "commondir",
+        "packed-refs",
+        "shallow",
+        "objects/info/alternates",
+    ] {
+        // The type is read without opening the file. A symlink to a regular file is harmless.
+        if std::fs::metadata(git_dir.join(name)).is_ok_and(|found| !found.is_file()) {
+            let why =
+                format!("has the file {name} in its git directory, which is not a regular file");
+            return Err(unusable(root, &why, step));
+        }
+    }
+    for name in ["refs", "refs/heads"] {
+        if std::fs::symlink_metadata(git_dir.join(name)).is_ok_and(|found| !found.is_dir()) {
+            let why = format!("has {name} in its git directory, which is not a directory");
+            return Err(unusable(root, &why, step));
+        }
+    }
+    Ok(())
 }
 
 /// Returns the branch that HEAD of the repository at `root` names.
@@ -158,4 +191,52 @@ fn quoted(path: &Path) -> String {
 fn unusable(root: &Path, why: &str, step: &str) -> Error {
     let line = format!("the git repository {} {why}: {step}", root.display());
     Error::new(ErrorKind::InvalidInput, line)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failure fails the test")]
+
+    use super::*;
+    use ccc_core::testing::git;
+
+    #[tokio::test]
+    async fn a_repository_with_special_files_is_refused_and_blocks_nothing() {
+        // spec: X20e
+        for (name, expected) in [
+            ("HEAD", "the file HEAD"),
+            ("config", "the file config"),
+            ("commondir", "the file commondir"),
+            ("packed-refs", "the file packed-refs"),
+            ("shallow", "the file shallow"),
+            ("objects/info/alternates", "the file objects/info/alternates"),
+            ("refs/heads", "has refs/heads"),
+            ("description", ""),
+        ] {
+            let directory = tempfile::tempdir().unwrap();
+            let root = directory.path().join("repository");
+            std::fs::create_dir(&root).unwrap();
+            git(&root, &["init", "--quiet"]);
+            git(&root, &["commit", "--quiet", "--allow-empty", "--message", "start"]);
+            let path = root.join(".git").join(name);
+            if name == "refs/heads" {
+                let outside = directory.path().join("outside");
+                std::fs::rename(&path, &outside).unwrap();
+                std::os::unix::fs::symlink(outside, &path).unwrap();
+            } else {
+                let _ = std::fs::remove_file(&path);
+                let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+                assert!(made.success());
+            }
+            match CheckedRepository::open(&root).await {
+                Ok(_) => assert_eq!(expected, "", "{name}"),
+                Err(error) => {
+                    assert!(
+                        !expected.is_empty() && error.to_string().contains(expected),
+                        "{error}"
+                    );
+                }
+            }
+        }
+    }
 }

@@ -12,6 +12,7 @@ enum Kind {
     AsRoot,
     Strangers,
     NamedActors,
+    Reopened,
     UnprotectedFiles,
     AnyImage,
     SetupHosts,
@@ -168,6 +169,7 @@ fn of_policy(weakening: &Weakening) -> (Kind, &'static str) {
     match weakening {
         Weakening::Permission(_) => (Kind::Strangers, "policy.permission"),
         Weakening::AllowedActors(_) => (Kind::NamedActors, "policy.allowed_actors"),
+        Weakening::Reopened => (Kind::Reopened, "policy.on_reopened"),
         Weakening::Unisolated => (Kind::UnisolatedForAll, "policy.dangerously_unisolated"),
         Weakening::AnyImage => (Kind::AnyImage, "policy.images"),
         Weakening::SetupHosts(_) => (Kind::SetupHosts, "policy.setup_hosts"),

@@ -30,6 +30,7 @@ pub(crate) async fn connect(settings: &Settings) -> Result<Engine> {
         .clone()
         .or_else(|| std::env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty()))
         .unwrap_or_else(|| "unix:///var/run/docker.sock".to_owned());
+    check_address(&shown)?;
     if !settings.unencrypted && is_unencrypted(&shown) {
         let line = format!(
             "the connection to the container engine at {shown} is not encrypted, so an attacker on the network path \
@@ -76,6 +77,33 @@ pub(crate) async fn connect(settings: &Settings) -> Result<Engine> {
     })
 }
 
+/// Checks that `host` is the address of an engine without a user name, a password or a query. Only
+/// such an address is shown in messages, because another value may be a secret.
+///
+/// # Errors
+/// [`ErrorKind::InvalidInput`] describes the form of an address, and does not show `host`.
+fn check_address(host: &str) -> Result<()> {
+    let schemes = ["unix://", "tcp://", "http://", "https://", "npipe://", "ssh://"];
+    let invalid = |problem: &str| {
+        let line = format!(
+            "the address of the container engine {problem}: write an address such as \
+             unix:///var/run/docker.sock or https://engine.example.com:2376"
+        );
+        Err(Error::new(ErrorKind::InvalidInput, line))
+    };
+    let Some(rest) = schemes.iter().find_map(|scheme| host.strip_prefix(scheme)) else {
+        return invalid("does not begin with a supported scheme");
+    };
+    if rest.contains(char::is_control) {
+        return invalid("contains a control character");
+    }
+    let is_path = host.starts_with("unix://") || host.starts_with("npipe://");
+    if !is_path && rest.contains(['@', '?', '#']) {
+        return invalid("contains a user name, a password, a query or a fragment");
+    }
+    Ok(())
+}
+
 fn has(info: &SystemInfo, option: &str) -> bool {
     let options = info.security_options.as_deref().unwrap_or_default();
     options.iter().any(|found| found.split(',').any(|part| part == option))
@@ -95,9 +123,11 @@ fn unfit(settings: &Settings, info: &SystemInfo) -> Option<String> {
     if let Some(runtime) = &settings.runtime
         && !info.runtimes.as_ref().is_some_and(|known| known.contains_key(runtime))
     {
-        return Some(format!(
-            "the container engine has no runtime `{runtime}`: add the runtime to the engine's configuration"
-        ));
+        return Some(
+            "the container engine does not have the configured runtime: add the runtime to the engine's \
+             configuration"
+                .to_owned(),
+        );
     }
     if settings.alteration.is_some() {
         return None;
@@ -136,7 +166,33 @@ fn is_unencrypted(host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_unencrypted;
+    #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
+
+    use super::{check_address, is_unencrypted};
+
+    #[test]
+    fn an_address_with_a_password_is_refused_and_not_shown() {
+        // spec: S10c
+        for (address, expected) in [
+            ("tcp://admin:hunter2@engine.example.org:2375", Some("a password")),
+            ("https://hunter2@engine.example.org", Some("a user name")),
+            ("http://127.0.0.1:2375/?token=hunter2", Some("a query")),
+            ("https://engine.example.org/#hunter2", Some("a fragment")),
+            ("hunter2", Some("a supported scheme")),
+            ("postgres://a:hunter2@b", Some("a supported scheme")),
+            ("unix:///run/a\nhunter2", Some("a control character")),
+            ("unix:///var/run/docker.sock", None),
+            ("unix:///run/user@host/docker.sock", None),
+            ("tcp://127.0.0.1:2375", None),
+            ("https://engine.example.org:2376", None),
+        ] {
+            let error = check_address(address).err().map(|error| error.to_string());
+            assert_eq!(error.is_some(), expected.is_some(), "{address}: {error:?}");
+            if let (Some(error), Some(expected)) = (error, expected) {
+                assert!(error.contains(expected) && !error.contains("hunter2"), "{error}");
+            }
+        }
+    }
 
     #[test]
     fn only_a_local_connection_may_be_unencrypted() {

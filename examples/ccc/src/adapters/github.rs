@@ -8,7 +8,7 @@ use ccc_core::{CredentialStore, Error, ErrorKind, Result, SystemClock};
 use ccc_github::http::{HttpOptions, ReqwestHttp};
 use ccc_github::{GitHub, RateLimits};
 
-use crate::config::Config;
+use crate::config::{Config, shown_path};
 use crate::credentials;
 
 /// Builds the configured GitHub adapter, which has no GitHub App yet. `tokens` stores the
@@ -44,10 +44,8 @@ pub(crate) fn github(config: &Config, tokens: Arc<dyn CredentialStore>) -> Resul
 /// Reads the certificates of the trusted certificate authorities from `file`.
 fn read_ca(file: &Path) -> Result<Vec<u8>> {
     std::fs::read(file).map_err(|e| {
-        let line = format!(
-            "cannot read the file {}, which the setting github.ca_file names",
-            file.display()
-        );
+        let line =
+            format!("cannot read {}, which the setting github.ca_file names", shown_path(file));
         Error::new(ErrorKind::InvalidInput, line).with_source(e)
     })
 }

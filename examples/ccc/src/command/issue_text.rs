@@ -5,6 +5,8 @@ use std::path::Path;
 
 use ccc_core::{Error, ErrorKind, Result};
 
+use crate::local_host::title_and_body;
+
 /// Maximum size of the text of an issue, in bytes. GitHub's limit is a quarter of this size.
 const MAX_ISSUE: u64 = 256 << 10;
 
@@ -41,9 +43,7 @@ pub(super) fn issue_text(issue: &str, stdin: impl Read) -> Result<String> {
     } else {
         issue.to_owned()
     };
-    if text.trim().is_empty() {
-        return Err(invalid("the text of the issue is empty: write a title at least".to_owned()));
-    }
+    title_and_body(&text)?;
     Ok(text)
 }
 

@@ -67,9 +67,9 @@ impl AgentConfig {
         let usd = self.max_usd.unwrap_or(MAX_USD);
         // An agent cannot do any work for less than a cent.
         if !(0.01..=1e9).contains(&usd) {
-            return Err(invalid(format!(
-                "agent.max_usd is {usd}: set an amount from 0.01 to 1000000000 US dollars"
-            )));
+            let line =
+                "agent.max_usd is out of range: set an amount from 0.01 to 1000000000 US dollars";
+            return Err(invalid(line.to_owned()));
         }
         agent.micro_usd = Some((usd * 1e6).round() as u64);
         limits.run = limits.run.max(limits.agent.wall + limits.stage * 4);

@@ -10,6 +10,10 @@ use crate::config::invalid::invalid;
 use crate::config::settings::setting;
 use crate::config::table::insert;
 
+/// The settings with a deserializer of this program. The messages of these deserializers contain no
+/// part of a value that is not an address.
+const OWN_MESSAGES: &[&str] = &["listen", "server.trusted_proxies"];
+
 /// The place where each setting is set: an environment variable, or a line of a file.
 pub(super) type Places = BTreeMap<String, String>;
 
@@ -40,12 +44,12 @@ fn problem<C: DeserializeOwned>(key: &str, value: &Value, places: &Places) -> Op
     let error = C::deserialize(Value::Table(alone)).err()?;
     let place = places.get(key).map_or("the configuration", String::as_str);
     let expected = setting(key).map_or("another value", |setting| setting.expected);
-    // These messages name types of Rust, and they repeat the value.
+    // Other messages name types of Rust and repeat the value (spec: S10c).
     let message = match error.message() {
-        message if message.starts_with("invalid type") || message.starts_with("invalid value") => {
-            String::new()
+        message if OWN_MESSAGES.contains(&key) && !message.starts_with("invalid ") => {
+            format!(": {message}")
         }
-        message => format!(": {message}"),
+        _ => String::new(),
     };
     Some(format!(
         "{place}: the value of the setting `{key}` is {}{message}: write {expected}",
@@ -53,16 +57,17 @@ fn problem<C: DeserializeOwned>(key: &str, value: &Value, places: &Places) -> Op
     ))
 }
 
-/// Returns the type of `value` in words.
-fn form_of(value: &Value) -> String {
+/// Returns the type of `value` in words. The value itself may be a secret that was put into the wrong
+/// setting (spec: S10c).
+fn form_of(value: &Value) -> &'static str {
     match value {
-        // The text may be a secret that was put into the wrong setting.
-        Value::String(_) => "a text".to_owned(),
-        Value::Integer(number) => format!("the number {number}"),
-        Value::Float(number) => format!("the number {number}"),
-        Value::Boolean(value) => format!("{value}"),
-        Value::Datetime(_) => "a date".to_owned(),
-        Value::Array(_) => "a list".to_owned(),
-        Value::Table(_) => "a table".to_owned(),
+        Value::String(_) => "a text",
+        Value::Integer(number) if *number < 0 => "a negative number",
+        Value::Integer(_) => "a number",
+        Value::Float(_) => "a number with a decimal point",
+        Value::Boolean(_) => "true or false",
+        Value::Datetime(_) => "a date",
+        Value::Array(_) => "a list",
+        Value::Table(_) => "a table",
     }
 }

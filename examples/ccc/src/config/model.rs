@@ -7,6 +7,7 @@ use ccc_runner::{CredentialKind, ModelPattern, ModelProxy, Price, PriceTable, Ru
 use serde::Deserialize;
 
 use crate::config::invalid::invalid;
+use crate::config::secret::shown_path;
 
 /// Settings of the model's API, which the model proxy calls.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -103,11 +104,9 @@ impl ModelConfig {
         }
         let read = |file: &PathBuf| -> Result<Secret> {
             let bytes = std::fs::read(file).map_err(|e| {
-                let shown = file.display();
-                invalid(format!(
-                    "cannot read the file {shown}, which the setting model.{key}_file names"
-                ))
-                .with_source(e)
+                let shown = shown_path(file);
+                invalid(format!("cannot read {shown}, which the setting model.{key}_file names"))
+                    .with_source(e)
             })?;
             Ok(Secret::new(bytes.trim_ascii().to_vec()))
         };
@@ -131,12 +130,12 @@ impl ModelConfig {
             rules = rules.dangerously_without(*rule);
         }
         let mut rows = Vec::new();
-        for row in &self.price {
+        for (at, row) in self.price.iter().enumerate() {
             if !(0.0..=1e6).contains(&row.input) || !(0.0..=1e6).contains(&row.output) {
                 let line = format!(
-                    "model.price of the model {} is invalid: set prices from 0 to 1000000 US dollars per million \
+                    "entry {} of model.price is invalid: set prices from 0 to 1000000 US dollars per million \
                      tokens",
-                    row.model
+                    at + 1
                 );
                 return Err(invalid(line));
             }
@@ -147,12 +146,10 @@ impl ModelConfig {
             proxy = proxy.upstream(url);
         }
         let ca = self.ca_file.as_ref().map(|file| {
-            let shown = file.display();
+            let shown = shown_path(file);
             std::fs::read(file).map_err(|e| {
-                invalid(format!(
-                    "cannot read the file {shown}, which the setting model.ca_file names"
-                ))
-                .with_source(e)
+                invalid(format!("cannot read {shown}, which the setting model.ca_file names"))
+                    .with_source(e)
             })
         });
         proxy.ca_pem(ca.transpose()?).start().await

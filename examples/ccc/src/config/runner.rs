@@ -71,9 +71,10 @@ impl RunnerConfig {
             "auto" => Ok(Workspaces::Auto),
             "mounted" => Ok(Workspaces::Mounted),
             "copied" => Ok(Workspaces::Copied),
-            other => Err(invalid(format!(
-                "runner.workspaces is `{other}`: set it to auto, mounted or copied"
-            ))),
+            _ => Err(invalid(
+                "runner.workspaces has an unknown value: set it to auto, mounted or copied"
+                    .to_owned(),
+            )),
         }
     }
 
@@ -92,9 +93,8 @@ impl RunnerConfig {
         resources.processes = self.processes.unwrap_or(resources.processes);
         if let Some(cpus) = self.cpus {
             if !(0.1..=1_024.0).contains(&cpus) {
-                return Err(invalid(format!(
-                    "runner.cpus is {cpus}: set a number from 0.1 to 1024"
-                )));
+                let line = "runner.cpus is out of range: set a number from 0.1 to 1024";
+                return Err(invalid(line.to_owned()));
             }
             resources.milli_cpus = (cpus * 1e3).round() as u32;
         }

@@ -26,11 +26,20 @@ pub(super) fn secret(
         return Err(invalid(line));
     };
     let bytes = std::fs::read(file).map_err(|e| {
-        let shown = file.display();
-        invalid(format!(
-            "cannot read the file {shown}, which the setting {section}.{key}_file names"
-        ))
-        .with_source(e)
+        let shown = shown_path(file);
+        invalid(format!("cannot read {shown}, which the setting {section}.{key}_file names"))
+            .with_source(e)
     })?;
     Ok(Secret::new(bytes))
+}
+
+/// Returns `path` for an error message. A value that does not begin like a path may be a secret that
+/// was put into the setting for a file, so it is not shown (spec: S10c).
+pub(crate) fn shown_path(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let is_path = ["/", "./", "../"].iter().any(|start| text.starts_with(start));
+    if is_path && !text.contains(char::is_control) {
+        return format!("the file {text}");
+    }
+    "the file (its name is not shown, because it does not begin with / or ./)".to_owned()
 }

@@ -21,14 +21,45 @@ pub struct ServerConfig {
 }
 
 impl ServerConfig {
-    /// Returns a warning if every client is a trusted proxy.
+    /// Returns a warning if the trusted proxies together contain every address of IPv4 or of IPv6.
     pub(crate) fn warning(&self) -> Option<String> {
-        let all = self.trusted_proxies.iter().find(|network| network.prefix == 0)?;
+        let is_v4 = |network: &&Network| network.address.is_ipv4();
+        let (v4, v6): (Vec<_>, Vec<_>) = self.trusted_proxies.iter().partition(is_v4);
+        let all =
+            [(v4, "IPv4"), (v6, "IPv6")].into_iter().find(|(networks, _)| contain_all(networks));
+        let (_, version) = all?;
         Some(format!(
-            "the setting server.trusted_proxies contains {all}: every client can choose the address \
-             that the limits per address use"
+            "the networks of the setting server.trusted_proxies together contain every {version} \
+             address: every client can choose the address that the limits per address use"
         ))
     }
+}
+
+/// Returns whether `networks`, which have the same version of IP, together contain every address.
+fn contain_all(networks: &[&Network]) -> bool {
+    let number = |address: IpAddr| match address {
+        IpAddr::V4(v4) => u128::from(v4.to_bits()) << 96,
+        IpAddr::V6(v6) => v6.to_bits(),
+    };
+    let mut ranges: Vec<(u128, u128)> = networks
+        .iter()
+        .map(|network| {
+            let first = number(network.address);
+            let hosts = u128::MAX.checked_shr(u32::from(network.prefix)).unwrap_or(0);
+            (first, first | hosts)
+        })
+        .collect();
+    ranges.sort_unstable();
+    // The first address that no range so far contains.
+    let mut next = Some(0);
+    for (first, last) in ranges {
+        match next {
+            Some(missing) if first > missing => return false,
+            Some(missing) => next = last.max(missing.saturating_sub(1)).checked_add(1),
+            None => return true,
+        }
+    }
+    next.is_none()
 }
 
 /// Reads the address of a listener. Names other than `localhost` are refused, because a name can
@@ -96,10 +127,11 @@ impl FromStr for Network {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let malformed = || {
-            invalid(format!(
-                "server.trusted_proxies: `{text}` is not a network: write an address and the length \
+            invalid(
+                "server.trusted_proxies: an entry is not a network: write an address and the length \
                  of its prefix, such as 10.0.0.0/8 or 2001:db8::/32"
-            ))
+                    .to_owned(),
+            )
         };
         let (address, prefix) = match text.split_once('/') {
             Some((address, prefix)) => (address, Some(prefix)),
@@ -120,14 +152,14 @@ impl FromStr for Network {
             && let Some(v4) = v6.to_ipv4_mapped()
         {
             return Err(invalid(format!(
-                "server.trusted_proxies: `{text}` is an IPv4 address in the form of IPv6: write it as \
+                "server.trusted_proxies: `{address}` is an IPv4 address in the form of IPv6: write it as \
                  an IPv4 address, such as {v4}"
             )));
         }
         let first = first_address(address, prefix);
         if first != address {
             return Err(invalid(format!(
-                "server.trusted_proxies: `{text}` has bits after its prefix: write {first}/{prefix} \
+                "server.trusted_proxies: `{address}/{prefix}` has bits after its prefix: write {first}/{prefix} \
                  for the whole network, or {address} for one address"
             )));
         }
@@ -154,7 +186,30 @@ impl fmt::Display for Network {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
-    use super::Network;
+    use super::{Network, ServerConfig};
+
+    #[test]
+    fn networks_that_together_contain_every_address_are_a_weakening() {
+        // spec: W12d, X20b
+        for (networks, expected) in [
+            (&["0.0.0.0/0"][..], true),
+            (&["::/0"], true),
+            (&["0.0.0.0/1", "128.0.0.0/1"], true),
+            (&["128.0.0.0/1", "10.0.0.0/8", "0.0.0.0/1"], true),
+            (&["::/1", "8000::/1"], true),
+            (&["0.0.0.0/1", "128.0.0.0/2", "192.0.0.0/2"], true),
+            (&["0.0.0.0/1", "128.0.0.0/2", "192.0.0.0/3"], false),
+            (&["0.0.0.0/1", "8000::/1"], false),
+            (&["0.0.0.0/1", "129.0.0.0/8"], false),
+            (&["::/1"], false),
+            (&["10.0.0.0/8", "::1"], false),
+            (&[], false),
+        ] {
+            let trusted_proxies = networks.iter().map(|text| text.parse().unwrap()).collect();
+            let warning = ServerConfig { trusted_proxies }.warning();
+            assert_eq!(warning.is_some(), expected, "{networks:?}: {warning:?}");
+        }
+    }
 
     #[test]
     fn a_network_contains_the_addresses_with_its_prefix() {

@@ -46,7 +46,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     text("github.ca_file", "a path, such as /etc/ccc/ca.pem"),
     text("github.proxy", "a URL, such as http://proxy.example.com:3128"),
     toml("github.write_spacing_ms", "a number of milliseconds, such as 1000"),
-    text("store.kind", "the name of a store, such as file"),
+    text("store.kind", "file, durable-object or memory"),
     text("store.directory", "a path, such as /var/lib/ccc/credentials"),
     text("store.key_file", "a path, such as /etc/ccc/key"),
     text("store.key", "a text"),
@@ -59,7 +59,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     text("runner.host", "the address of an engine, such as unix:///var/run/docker.sock"),
     text("runner.image", "the name of an image, such as ccc-agent"),
     text("runner.runtime", "the name of a container runtime, such as runsc"),
-    text("runner.workspaces", "a text"),
+    text("runner.workspaces", "auto, mounted or copied"),
     toml("runner.memory_mib", "a number of MiB, such as 4096"),
     toml("runner.cpus", "a number of processors, such as 2.0"),
     toml("runner.processes", "a number of processes, such as 1024"),
@@ -85,9 +85,9 @@ pub(super) const SETTINGS: &[Setting] = &[
     text("model.bearer_token", "a text"),
     toml("model.allowed", "a list of names of models, such as [\"claude-opus-*\"]"),
     toml("model.price", "a list of prices, such as [{ model = \"m\", input = 3.0, output = 15.0 }]"),
-    toml("model.dangerously_without", "a list of rules, such as [\"server_tools\"]"),
+    toml("model.dangerously_without", "a list of paths, models, server_tools, mcp_servers, remote_sources and unknown_fields, such as [\"server_tools\"]"),
     toml("runs.concurrency", "a number of runs, such as 4"),
-    text("policy.permission", "the name of a permission, such as write"),
+    text("policy.permission", "none, read, triage, write, maintain or admin"),
     toml("policy.allowed_actors", "a list of the ids of users, such as [583231]"),
     text("policy.label", "the name of a label, such as claude"),
     text("policy.mention", "a name without @, such as claude"),
@@ -95,7 +95,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     toml("policy.on_reopened", "true or false"),
     text("policy.branch_prefix", "the start of the name of a branch, such as claude/"),
     toml("policy.allow_raw_lfs", "true or false"),
-    toml("policy.protected_classes", "a list of classes, such as [\"agents\", \"hooks\"]"),
+    toml("policy.protected_classes", "a list of ci, agents, editors, hooks, tools and ownership, such as [\"agents\", \"hooks\"]"),
     toml("policy.protected_names", "a list of names, such as [\"deploy/**\"]"),
     toml("policy.max_files", "a number of files, such as 1000"),
     toml("policy.max_bytes", "a number of bytes, such as 10000000"),
@@ -134,7 +134,8 @@ pub(super) fn setting(key: &str) -> Option<&'static Setting> {
 }
 
 /// Fails if there is no setting with the name `key`. The error message begins with `place`, the file
-/// or variable that contains `key`. The message also suggests the most similar setting.
+/// or variable that contains `key`. The message also suggests the most similar setting. A name that
+/// resembles no setting is not shown, because it may be a secret.
 pub(super) fn check_known(key: &str, place: &str) -> Result<()> {
     if setting(key).is_some() {
         return Ok(());
@@ -142,5 +143,25 @@ pub(super) fn check_known(key: &str, place: &str) -> Result<()> {
     let distance = |known: &&Setting| strsim::damerau_levenshtein(known.name, key);
     let nearest = SETTINGS.iter().min_by_key(distance);
     let hint = nearest.map(|known| format!("; did you mean `{}`?", known.name)).unwrap_or_default();
-    Err(invalid(format!("{place}: there is no setting `{key}`{hint}")))
+    let shown =
+        if resembles_setting(key) { format!("setting `{key}`") } else { UNNAMED.to_owned() };
+    Err(invalid(format!("{place}: there is no {shown}{hint}")))
+}
+
+/// The words for a setting whose name is not shown.
+const UNNAMED: &str = "setting with this name";
+
+/// Returns whether the section and the name in `key` are each similar to those of a setting.
+fn resembles_setting(key: &str) -> bool {
+    let similar = |part: &str, known: &str| {
+        part == known || strsim::normalized_damerau_levenshtein(part, known) > 0.6
+    };
+    let parts = |key: &str| match key.rsplit_once('.') {
+        Some((section, name)) => (section.to_owned(), name.to_owned()),
+        None => (String::new(), key.to_owned()),
+    };
+    let (section, name) = parts(key);
+    let known: Vec<_> = SETTINGS.iter().map(|setting| parts(setting.name)).collect();
+    known.iter().any(|known| similar(&section, &known.0))
+        && known.iter().any(|known| similar(&name, &known.1) || name == known.0)
 }

@@ -67,7 +67,7 @@ fn an_error_names_the_wrong_setting() {
         ("", Some(("CCC_GITHUB__PRIVATE_KEY_FIL", "x")), "did you mean `github.private_key_file`?"),
         ("[github]\nwebhook_secret = 'x'", None, "a secret and must not be in this file"),
         ("a = ", None, "line 1"),
-        ("[policy]\npermission = 'some'", None, "unknown variant"),
+        ("[policy]\npermission = 'some'", None, "triage, write, maintain or admin"),
     ] {
         let error = load(file, variable.as_slice()).unwrap_err().to_string();
         assert!(error.contains(expected), "{file:?} {variable:?}: {error}");
@@ -85,9 +85,12 @@ fn an_error_names_the_place_the_setting_and_an_example() {
         (variable("CCC_AGENT__WALL_SECONDS", "10m"), ["WALL_SECONDS", "is a text", "1800"]),
         (variable("CCC_POLICY__ALLOWED_ACTORS", "alice"), ["ALLOWED_ACTORS", "a list", "[583231]"]),
         (variable("CCC_POLICY__ON_OPENED", "yes"), ["ON_OPENED", "is a text", "true or false"]),
-        (variable("CCC_RUNS__CONCURRENCY", "-1"), ["CONCURRENCY", "the number -1", "such as 4"]),
+        (
+            variable("CCC_RUNS__CONCURRENCY", "-1"),
+            ["CONCURRENCY", "a negative number", "such as 4"],
+        ),
         (("\n[github]\napp_id = 'x'", None), [", line 3: ", "`github.app_id` is a text", "12345"]),
-        (("listen = 5", None), [", line 1: ", "`listen` is the number 5", "127.0.0.1:8080"]),
+        (("listen = 5", None), [", line 1: ", "`listen` is a number", "127.0.0.1:8080"]),
         (("[agent]\nmodel = ['m']", None), [", line 2: ", "is a list", "opus"]),
         (
             ("[runs]\nconcurrency = 'x'", Some(("CCC_POLICY__MAX_FILES", "many"))),
@@ -98,9 +101,123 @@ fn an_error_names_the_place_the_setting_and_an_example() {
         let complete = expected.iter().all(|part| error.contains(part));
         assert!(complete, "{file:?} {variable:?}: {error}");
     }
-    // A text can be a secret that was put into the wrong setting.
-    let error = load("", &[("CCC_GITHUB__APP_ID", "hunter2")]).unwrap_err().to_string();
-    assert!(!error.contains("hunter2"), "{error}");
+}
+
+/// Returns the text of each error that the settings of `section` in `config` cause before the service
+/// contacts another program.
+async fn errors(config: Config, section: &str) -> Vec<String> {
+    let directory = tempfile::tempdir().unwrap();
+    let config = Config { data_dir: Some(directory.path().to_owned()), ..config };
+    let mut limits = ccc_core::pipeline::Limits::default();
+    let errors = match section {
+        "github" => {
+            let tokens = std::sync::Arc::new(ccc_store::MemoryCredentialStore::default());
+            vec![
+                config.github.private_key().err(),
+                config.github.webhook_secrets().err(),
+                crate::adapters::github(&config, tokens).err(),
+            ]
+        }
+        "store" if config.store.passphrase.is_some() => Vec::new(),
+        "store" => {
+            let opened = crate::credentials::ReloadingStore::open(&config).await.err();
+            vec![opened, config.store.secret().err()]
+        }
+        "runner" => {
+            let limits = config.runner.limit(&mut limits).err();
+            vec![limits, crate::adapters::runner(&config, None).err()]
+        }
+        "agent" => {
+            let kind = config.agent.kind.as_deref().unwrap_or("claude");
+            let built = crate::adapters::Adapters::from_config(&config, kind, None, None).await;
+            vec![config.agent.limit(&mut limits).err(), built.err()]
+        }
+        "model" => vec![config.model.credential().err(), config.model.proxy().await.err()],
+        _ => Vec::new(),
+    };
+    errors.iter().flatten().map(crate::remedy::describe).collect()
+}
+
+#[tokio::test]
+async fn no_error_shows_the_value_of_a_setting() {
+    // spec: S10c
+    // Each text can be a secret that was put into the wrong setting.
+    let values = [
+        "'hunter2'",
+        "['hunter2']",
+        "[{ hunter2 = 'hunter2' }]",
+        "[{ model = 'hunter2', input = -1.0, output = 1e9 }]",
+        "{ hunter2 = 'hunter2' }",
+        "'http://admin:hunter2@192.0.2.1'",
+        "'-hunter2'",
+        "'hunter2/key'",
+        "'hunter2\\nhunter2'",
+        "1902712",
+        "-1902712",
+        "19027.125",
+    ];
+    let (mut tried, mut failed, mut shown) = (0, 0, Vec::new());
+    for setting in SETTINGS {
+        let name = format!("CCC_{}", setting.name.replace('.', "__").to_uppercase());
+        for value in values {
+            let bare = value.trim_matches('\'');
+            let file = match setting.name.split_once('.') {
+                Some((section, key)) => format!("[{section}]\n{key} = {value}\n"),
+                None => format!("{} = {value}\n", setting.name),
+            };
+            let variable = |value| load("", &[(&name, value)]);
+            for (n, loaded) in
+                [load(&file, &[]), variable(bare), variable(value)].into_iter().enumerate()
+            {
+                let errors = match loaded {
+                    // The effects of a value are the same wherever it was set.
+                    Ok(_) if n > 1 => continue,
+                    // A name of a directory is created, and a path is shown.
+                    Ok(_) if matches!(setting.name, "data_dir" | "store.directory") => continue,
+                    Ok(config) => errors(config, setting.name.split('.').next().unwrap()).await,
+                    Err(error) => vec![error.to_string()],
+                };
+                tried += 1;
+                failed += usize::from(!errors.is_empty());
+                let is_shown = |error: &&String| {
+                    ["hunter2", "1902712", "19027.125"].iter().any(|text| error.contains(text))
+                };
+                let found = errors.iter().filter(is_shown);
+                shown.extend(found.map(|error| format!("{} = {value}: {error}", setting.name)));
+            }
+        }
+    }
+    assert_eq!(shown, Vec::<String>::new());
+    assert!(tried > 1_500 && failed > 1_000, "{failed} of {tried} values caused an error");
+}
+
+#[test]
+fn no_error_shows_a_name_or_a_line_that_is_no_setting() {
+    // spec: S10c
+    for file in [
+        "hunter2 = 1",
+        "hunter2 = 1\nhunter2 = 1",
+        "hunter2",
+        "x = hunter2",
+        "[hunter2]\nx = 1",
+        "[hunter2",
+        "[server]\nhunter2 = 1",
+        "[github]\nhunter2hunter2hunter2hunter2 = 1",
+        "[github.hunter2]\nx = 1",
+        "hunter2.hunter2.hunter2 = 1",
+        "\"hunter2\" 'hunter2'",
+        "listen = \"hunter2",
+        "listen = hunter2hunter2",
+        "listen = 1hunter2",
+        "listen = \"\\hunter2\"",
+        "sk-hunter2-\u{1}",
+        "github = 'hunter2'",
+        "github = ['hunter2']",
+    ] {
+        let error = load(file, &[]).unwrap_err().to_string();
+        assert!(!error.contains("hunter2"), "{file}: {error}");
+        assert!(error.contains("line "), "{file}: {error}");
+    }
 }
 
 #[test]
@@ -167,7 +284,7 @@ fn each_unprotected_class_is_a_weakening() {
         assert!(config.policy.protects(".github/ccc.toml"), "{classes}");
     }
     let error = load("[policy]\nprotected_classes = ['agent']", &[]).unwrap_err().to_string();
-    assert!(error.contains("unknown variant `agent`"), "{error}");
+    assert!(error.contains("write a list of ci, agents, editors"), "{error}");
 }
 
 #[test]

@@ -10,6 +10,8 @@ use ccc_core::{Error, ErrorKind, Result, Secret};
 use rustix::fs::FlockOperation;
 use tempfile::NamedTempFile;
 
+use crate::config::shown_path;
+
 /// Reads the key file `path`. Logs a warning if every user of this machine has access to the file,
 /// or if the owner of the file is neither root nor the user of this process.
 ///
@@ -17,8 +19,7 @@ use tempfile::NamedTempFile;
 /// [`ErrorKind::InvalidInput`] if `path` cannot be read, or is not a regular file.
 pub(super) fn read(path: &Path) -> Result<Secret> {
     let failed = |e: io::Error| {
-        let line =
-            format!("cannot read the key of the credential store from the file {}", path.display());
+        let line = format!("cannot read the key of the credential store from {}", shown_path(path));
         Error::new(ErrorKind::InvalidInput, line).with_source(e)
     };
     let found = fs::metadata(path).map_err(failed)?;

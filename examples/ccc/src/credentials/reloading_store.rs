@@ -44,9 +44,10 @@ impl ReloadingStore {
         let is_file = match settings.kind.as_str() {
             "file" => true,
             "durable-object" => false,
-            kind => {
+            // The value is not shown, because it may be a secret.
+            _ => {
                 let line =
-                    format!("store.kind is `{kind}`: set it to file, durable-object or memory");
+                    "store.kind has an unknown value: set it to file, durable-object or memory";
                 return Err(Error::new(ErrorKind::InvalidInput, line));
             }
         };

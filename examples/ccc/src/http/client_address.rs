@@ -55,7 +55,7 @@ fn last_untrusted(
         return None;
     }
     let mut client = connection;
-    for entry in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
+    for entry in lines.iter().rev().flat_map(|line| entries(line).into_iter().rev()) {
         let Some(before) = address(entry.trim()) else { break };
         client = before.to_canonical();
         if !is_trusted(proxies, client) {
@@ -63,6 +63,32 @@ fn last_untrusted(
         }
     }
     Some(client)
+}
+
+/// Splits `line` at the commas outside of quoted strings (RFC 7239, section 4). If a quoted string has
+/// no end, the rest of the line is no entry of a proxy, and the result ends with an empty entry.
+fn entries(line: &str) -> Vec<&str> {
+    split(line, ',')
+}
+
+/// Splits `text` at each `separator` outside of quoted strings, in which a backslash precedes any
+/// character. If a quoted string has no end, the result ends with an empty part.
+fn split(text: &str, separator: char) -> Vec<&str> {
+    let (mut parts, mut start, mut quoted, mut escaped) = (Vec::new(), 0, false, false);
+    for (at, character) in text.char_indices() {
+        match character {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            _ if character == separator && !quoted => {
+                parts.push(&text[start..at]);
+                start = at + character.len_utf8();
+            }
+            _ => {}
+        }
+    }
+    parts.push(if quoted { "" } else { &text[start..] });
+    parts
 }
 
 /// Parses an entry of `X-Forwarded-For`: an address, with or without a port.
@@ -73,7 +99,7 @@ fn plain_address(entry: &str) -> Option<IpAddr> {
 
 /// Parses an element of `Forwarded` (RFC 7239), and returns the address in its parameter `for`.
 fn forwarded_address(element: &str) -> Option<IpAddr> {
-    let pairs = element.split(';').filter_map(|pair| pair.split_once('='));
+    let pairs = split(element, ';').into_iter().filter_map(|pair| pair.split_once('='));
     let mut named = pairs.filter(|(name, _)| name.trim().eq_ignore_ascii_case("for"));
     let (value, again) = (named.next()?.1.trim(), named.next());
     let value = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value);
@@ -131,6 +157,12 @@ mod tests {
             (vec![("forwarded", "for=198.51.100.7, for=_hidden")], "10.0.0.1"),
             (vec![("forwarded", "for=192.0.2.1;for=198.51.100.7")], "10.0.0.1"),
             (vec![("forwarded", "by=198.51.100.7")], "10.0.0.1"),
+            // Commas and semicolons in quoted strings, as a client can make its proxy quote them.
+            (vec![("forwarded", "for=198.51.100.7;host=\"a, for=192.0.2.1\"")], "198.51.100.7"),
+            (vec![("forwarded", "for=198.51.100.7;host=\"a;for=192.0.2.1\"")], "198.51.100.7"),
+            (vec![("forwarded", "for=198.51.100.7;host=\"\\\", for=192.0.2.1\"")], "198.51.100.7"),
+            (vec![("forwarded", "for=192.0.2.1;host=\"a, for=198.51.100.7")], "10.0.0.1"),
+            (vec![("forwarded", "for=192.0.2.1;host=\"a\", for=198.51.100.7")], "198.51.100.7"),
             // Both headers, and a client that wrote the one that its proxy does not check.
             (vec![(XFF, "198.51.100.7"), ("forwarded", "for=198.51.100.7")], "198.51.100.7"),
             (vec![(XFF, "198.51.100.7"), ("forwarded", "for=192.0.2.1")], "10.0.0.1"),

@@ -1,6 +1,7 @@
 //! The life cycle of a service: warnings, cleanup after an earlier process, runs, shutdown.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::http::HeaderMap;
@@ -16,6 +17,9 @@ use crate::service::Service;
 /// Number of runs that are read from the run store at a time.
 const PAGE: usize = 100;
 
+/// Time between two searches for unused access tokens.
+const BETWEEN_REVOCATIONS: Duration = Duration::from_secs(60);
+
 impl Service {
     /// Executes accepted runs until `shutdown` is cancelled. Works in this order:
     ///
@@ -24,7 +28,8 @@ impl Service {
     ///    access tokens of that process, and removes the containers and directories of its runs,
     ///    except those of runs that are unfinished in the run store. An error is logged and does
     ///    not stop the service.
-    /// 3. Executes runs, and reloads the App from the store every minute.
+    /// 3. Executes runs. Reloads the App from the store, and revokes access tokens that were not used
+    ///    for 15 minutes, every minute.
     /// 4. After `shutdown` is cancelled, accepts no more deliveries. Active runs must finish within
     ///    the time [`DispatcherConfig::drain`](ccc_core::dispatcher::DispatcherConfig).
     /// 5. Revokes the access tokens that no run uses.
@@ -53,15 +58,27 @@ impl Service {
             *cleaned_up = true;
         }
         let dispatcher = &self.inner.dispatcher;
+        let unused = self.revoke_unused_tokens_until(&shutdown);
         match &self.inner.app {
             Some(app) => {
                 let polling = app.poll(&*self.inner.clock, &shutdown);
-                tokio::join!(dispatcher.serve(shutdown.clone()), polling);
+                tokio::join!(dispatcher.serve(shutdown.clone()), polling, unused);
             }
-            None => dispatcher.serve(shutdown).await,
+            None => {
+                tokio::join!(dispatcher.serve(shutdown.clone()), unused);
+            }
         }
         if let Some(github) = &self.inner.github {
             github.revoke_idle().await;
+        }
+    }
+
+    /// Revokes unused access tokens every minute, until `shutdown` is cancelled.
+    async fn revoke_unused_tokens_until(&self, shutdown: &CancellationToken) {
+        let Some(github) = &self.inner.github else { return };
+        let clock = &self.inner.clock;
+        while shutdown.run_until_cancelled(clock.sleep(BETWEEN_REVOCATIONS)).await.is_some() {
+            github.revoke_unused().await;
         }
     }
 

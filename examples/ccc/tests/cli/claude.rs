@@ -115,7 +115,10 @@ fn invalid_model_settings_are_reported_before_the_run_starts() {
             &[("ANTHROPIC_API_KEY", "a"), ("CCC_MODEL__CA_FILE", missing)],
             "which the setting model.ca_file names",
         ),
-        (&[("ANTHROPIC_API_KEY", "a"), ("CCC_AGENT__MAX_USD", "-1")], "agent.max_usd is -1"),
+        (
+            &[("ANTHROPIC_API_KEY", "a"), ("CCC_AGENT__MAX_USD", "-1")],
+            "agent.max_usd is out of range",
+        ),
         (&[("ANTHROPIC_API_KEY", "a"), ("CCC_AGENT__MAX_TURNS", "0")], "agent.max_turns is 0"),
         (&[("ANTHROPIC_API_KEY", "a\nb")], "contains characters that no credential has"),
         (&[("ANTHROPIC_API_KEY", "a"), ("CCC_AGENT__MODEL", "--help")], "cannot begin with `-`"),

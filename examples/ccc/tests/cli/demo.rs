@@ -66,7 +66,7 @@ fn a_demo_without_a_pull_request_reports_the_reason() {
         ("command:false", "failed in the stage work", 1),
         ("command:true", "no change", 1),
         ("command:/no/such/program", "/no/such/program cannot be found", 2),
-        ("gpt", "there is no agent `gpt` in this build", 2),
+        ("gpt", "agent.kind has an unknown value: this build supports claude", 2),
         ("scripted:/no/such/file", "cannot read the script", 2),
         ("command:'open", "has an unclosed quote", 2),
     ] {
@@ -76,7 +76,7 @@ fn a_demo_without_a_pull_request_reports_the_reason() {
         assert!(said.contains(expected), "{agent}: {said}");
     }
     let output = ccc().args(["demo", "--runner", "podman"]).output().unwrap();
-    assert!(text(&output.stderr).contains("there is no runner `podman` in this build"));
+    assert!(text(&output.stderr).contains("runner.kind has an unknown value: this build supports"));
 }
 
 #[test]

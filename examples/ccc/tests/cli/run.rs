@@ -219,7 +219,7 @@ fn errors_are_one_line_that_names_the_next_step() {
         ("octo/hello", "#1", "command:true", "set github.app_id", 2),
         (".", "#1", "command:true", "--issue #1 is the number of an issue", 2),
         (".", "", "command:true", "the issue is empty", 2),
-        (".", "x", "robot", "there is no agent `robot`", 2),
+        (".", "x", "robot", "agent.kind has an unknown value", 2),
         ("fresh", "x", "command:true", "push a first commit", 1),
     ] {
         let output = run(dir.path(), repo, issue, agent);

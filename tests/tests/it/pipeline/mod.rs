@@ -4,6 +4,7 @@ mod dispatch;
 mod endings;
 mod faults;
 pub(crate) mod fixture;
+mod intake_checks;
 mod interrupts;
 mod policy;
 mod requests;

@@ -179,9 +179,9 @@ async fn while_the_host_does_not_answer_a_flood_is_limited_and_a_request_is_stor
     let mut host = MockVcsHost::new();
     let us = BotIdentity::new(99, "helper[bot]", "");
     host.expect_bot_identity().returning(move || Ok(us.clone()));
-    host.expect_access()
+    host.expect_permission()
         .times(1..=60)
-        .returning(|_, _, _| Err(Error::new(ErrorKind::Unavailable, "no answer")));
+        .returning(|_, _| Err(Error::new(ErrorKind::Unavailable, "no answer")));
     let pipeline = fakes.pipeline().host(host).agent(FakeAgent::default()).build().unwrap();
     let store = Arc::new(MemoryRunStore::new(Arc::new(SystemClock)));
     let dispatcher =
