@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
-use ccc_core::{Error, ErrorKind, Result};
+use ccc_core::{Clock as _, Error, ErrorKind, Result, SystemClock};
 use tokio::process::Command;
 
 /// Time limit of a call of git. The longest call reads the whole history of a repository.
@@ -104,12 +104,15 @@ fn command() -> Command {
 async fn output(command: &mut Command) -> Result<Output> {
     // A special file in the repository can block git. The process ends with this call.
     command.stdin(Stdio::null()).kill_on_drop(true);
-    let Ok(output) = tokio::time::timeout(LIMIT, command.output()).await else {
-        let line = format!(
-            "git did not answer within {} seconds: check the repository with `git fsck`",
-            LIMIT.as_secs()
-        );
-        return Err(Error::new(ErrorKind::TimedOut, line));
+    let output = tokio::select! {
+        output = command.output() => output,
+        () = SystemClock.sleep(LIMIT) => {
+            let line = format!(
+                "git did not answer within {} seconds: check the repository with `git fsck`",
+                LIMIT.as_secs()
+            );
+            return Err(Error::new(ErrorKind::TimedOut, line));
+        }
     };
     output.map_err(|e| {
         Error::new(

@@ -55,6 +55,7 @@ impl Call {
                 output_counted: false,
                 last_output: 0,
                 uncounted_bytes: 0,
+                hides_tokens: false,
                 began: false,
                 completed: false,
                 early_end: None,
@@ -96,8 +97,9 @@ enum EarlyEnd {
 /// When this value is dropped, the cost and the tokens are added to the usage of the model, even if
 /// the call failed. The rest of the reservation depends on the side that ended the response (spec: X3d):
 ///
-/// - The API ended it early: the counted input and the output that has arrived remain. An error
-///   before the beginning of the message leaves nothing, because the API counted nothing.
+/// - The API ended it early: the counted input and the output that has arrived remain, or the whole
+///   reservation if the response has a thought, whose tokens it does not show. An error before the
+///   beginning of the message leaves nothing, because the API counted nothing.
 /// - The agent or the proxy ended it, for example because the agent disconnected: the whole
 ///   reservation remains until the run ends. The API can continue to produce the response and charge
 ///   for it, for example for thinking that it does not show. An agent that disconnects again and
@@ -121,6 +123,8 @@ pub(crate) struct Charge {
     last_output: u64,
     /// Number of bytes of response text that arrived since that count.
     uncounted_bytes: u64,
+    /// Whether the response has tokens that it does not show.
+    hides_tokens: bool,
     /// Whether a part of a message has arrived.
     began: bool,
     /// Whether the API has reported that the response is complete.
@@ -200,9 +204,18 @@ impl Charge {
         self.early_end = self.early_end.or(Some(EarlyEnd::Closed));
     }
 
-    /// Returns the maximum number of output tokens that can have arrived. A token has at least one
-    /// byte of text.
+    /// Records that the API produces tokens that the response does not show, for example a thought of
+    /// which it shows a summary.
+    pub(crate) fn hide_tokens(&mut self) {
+        self.hides_tokens = true;
+    }
+
+    /// Returns the maximum number of output tokens that can have arrived. A token that is shown has at
+    /// least one byte of text.
     fn most_arrived(&self) -> u64 {
+        if self.hides_tokens {
+            return self.bound.output.max(self.tokens.output);
+        }
         let most = self.last_output.saturating_add(self.uncounted_bytes);
         most.min(self.bound.output).max(self.tokens.output)
     }

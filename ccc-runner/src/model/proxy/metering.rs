@@ -22,6 +22,9 @@ enum UsageEvent {
     MessageStart {
         message: Start,
     },
+    ContentBlockStart {
+        content_block: Block,
+    },
     MessageDelta {
         usage: Usage,
         #[serde(default)]
@@ -33,6 +36,13 @@ enum UsageEvent {
     Error {
         error: StreamError,
     },
+}
+
+/// A block of a message, such as a text or a thought.
+#[derive(Deserialize)]
+struct Block {
+    #[serde(rename = "type")]
+    kind: String,
 }
 
 /// The change of a message that a stream event reports.
@@ -151,6 +161,12 @@ impl Meter {
                 self.started = true;
                 self.charge.start(message.usage);
             }
+            Ok(UsageEvent::ContentBlockStart { content_block }) => {
+                self.charge.begin();
+                if !matches!(content_block.kind.as_str(), "text" | "tool_use") {
+                    self.charge.hide_tokens();
+                }
+            }
             Ok(UsageEvent::MessageDelta { usage, delta }) => {
                 self.charge.update(usage, delta.stop_reason.is_some());
             }
@@ -225,6 +241,31 @@ mod tests {
             for size in [1, 7, 100_000] {
                 assert_eq!(cost(&stream, size), expected, "{size} {stream:.80}");
             }
+        }
+    }
+
+    #[test]
+    fn an_early_end_after_hidden_tokens_costs_the_whole_reservation() {
+        // spec: X3d
+        let begin = "data: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":0,\
+                     \"output_tokens\":0}}}\n\n";
+        for (kind, is_hidden) in
+            [("text", false), ("tool_use", false), ("thinking", true), ("redacted_thinking", true)]
+        {
+            let block = format!(
+                "data: {{\"type\":\"content_block_start\",\"content_block\":{{\"type\":\"{kind}\"}}}}\n\n"
+            );
+            let (account, _notices) = Account::new(Some(200_000));
+            let account = Arc::new(account);
+            let price = Price::from_dollars(4.0, 20.0);
+            let bound = TokenBound::of(b"{\"max_tokens\":5000}", None);
+            let call = Call { model: "m".into(), price, body_bytes: 0, bound };
+            let charge = call.reserve(&account, &account.join_queue()).unwrap();
+            let mut meter = Meter::new(charge, Arc::clone(&account));
+            meter.read(format!("{begin}{block}").as_bytes());
+            meter.broken();
+            drop(meter);
+            assert_eq!(account.can_fit(150_000), !is_hidden, "{kind}");
         }
     }
 
