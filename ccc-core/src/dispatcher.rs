@@ -11,7 +11,7 @@ use tokio_util::sync::DropGuard;
 
 use crate::event::{Delivery, IssueEvent};
 use crate::intake::{Admission, Intake};
-use crate::pipeline::{Pipeline, guarded};
+use crate::pipeline::{Pipeline, guarded, reason_to_skip};
 use crate::run::{ActorCheck, SkipReason};
 use crate::run_store::{Claim, Fence};
 use crate::{CancellationToken, Error, ErrorKind, Outcome, Result, RunId, RunStore};
@@ -264,7 +264,7 @@ impl Intake for Dispatcher {
         let host = self.pipeline.host();
         let us =
             guarded(&**self.pipeline.clock(), BOT_IDENTITY_TIMEOUT, host.bot_identity()).await?;
-        if let Err(reason) = self.pipeline.policy().check_event(event, &us) {
+        if let Some(reason) = reason_to_skip(self.pipeline.policy(), event, &us).await? {
             return Ok(Admission::Ignored(reason));
         }
         let check = match self.actor_checks.check(&self.pipeline, event).await {

@@ -45,6 +45,7 @@ mod parts;
 mod postponement;
 mod pull_request_text;
 mod repository_settings;
+mod request;
 mod run_context;
 mod run_report;
 mod run_tokens;
@@ -62,6 +63,7 @@ pub(crate) use bounded::guarded;
 pub use builder::PipelineBuilder;
 pub use limits::Limits;
 pub use repository_settings::RepositorySettings;
+pub(crate) use request::reason_to_skip;
 pub use run_report::RunReport;
 
 use crate::event::IssueEvent;

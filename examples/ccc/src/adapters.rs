@@ -147,7 +147,7 @@ fn agent(
     let model_name = non_empty(&config.agent.model).map(str::to_owned);
     if model_name.as_ref().is_some_and(|name| name.starts_with('-')) {
         let line =
-            "agent.model begins with `-`: the name of a model cannot begin with this character";
+            "agent.model cannot begin with `-`: set the name of a model, such as claude-opus-4-5";
         return Err(Error::new(ErrorKind::InvalidInput, line));
     }
     let mut agent =

@@ -10,7 +10,7 @@ use ccc_core::vcs::{
     Access, BotIdentity, Comment, Grant, Issue, NewPullRequest, Permission, PullRequest,
     ReactionTarget, Repository,
 };
-use ccc_core::{Error, ErrorKind, Result, VcsHost, async_trait};
+use ccc_core::{BranchPrefix, Error, ErrorKind, Result, VcsHost, async_trait};
 use jiff::Timestamp;
 
 use crate::local_repository::RepositoryView;
@@ -38,16 +38,22 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl LocalHost {
     /// Opens the git repository that contains the directory `path` as a VCS host with one issue. The
     /// issue consists of `text`, whose first line is the title. The checked-out branch is the
-    /// default branch. `now` is the time at which the issue was last changed.
+    /// default branch. `prefix` is the prefix of the branches that runs create. `now` is the time at which the issue was last changed.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] if there is no git repository at or above `path`, or if no branch is
     /// checked out; [`ErrorKind::InvalidInput`] if `text` is empty or a run cannot use the repository;
     /// [`ErrorKind::Refused`] if the repository belongs to another user and git's setting
     /// `safe.directory` does not permit it.
-    pub async fn open(path: &Path, text: &str, now: Timestamp) -> Result<Self> {
+    pub async fn open(
+        path: &Path,
+        text: &str,
+        prefix: &BranchPrefix,
+        now: Timestamp,
+    ) -> Result<Self> {
         let (title, body) = title_and_body(text)?;
-        let CheckedRepository { root: path, view, branch } = CheckedRepository::open(path).await?;
+        let CheckedRepository { root: path, view, branch } =
+            CheckedRepository::open(path, prefix).await?;
         let inode = std::fs::metadata(&path).map(|found| found.ino()).unwrap_or_default();
         let name = path.file_name().map_or("repository".into(), |name| name.to_string_lossy());
         let repo = RepoRef {

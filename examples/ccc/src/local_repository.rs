@@ -1,11 +1,12 @@
 //! Access to a git repository on this machine that runs no program of the repository.
 
 use std::ffi::OsStr;
+use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
 
-use ccc_core::{Error, ErrorKind, Result};
+use ccc_core::{BranchPrefix, Error, ErrorKind, Result};
 use tempfile::TempDir;
 
 /// The configuration of a [`RepositoryView`]. Git reads no other configuration, because the
@@ -53,6 +54,28 @@ impl RepositoryView {
         })?;
         let view = tempfile::Builder::new().prefix("ccc-repository-").tempdir();
         view.and_then(|dir| fill(dir.path(), &data).map(|()| Self { dir })).map_err(|e| {
+            let line = "cannot write a directory for git: check the directory for temporary files";
+            Error::new(ErrorKind::Unavailable, line).with_source(e)
+        })
+    }
+
+    /// Makes a push into the view consider only the branch `branch` and the branches that begin with
+    /// `prefix`. Git otherwise refuses the push if any other ref of the repository is damaged.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`] if the view cannot be written.
+    pub(crate) fn hide_other_refs(&self, branch: &str, prefix: &BranchPrefix) -> Result<()> {
+        // Git hides hierarchies, not names with a common start.
+        let hierarchy = prefix.as_str().rsplit_once('/').map_or("", |(above, _)| above);
+        let mut lines = "[receive]\n\thideRefs = refs\n".to_owned();
+        for shown in [branch, hierarchy] {
+            let name = format!("refs/heads/{shown}");
+            let name = name.trim_end_matches('/').replace('\\', "\\\\").replace('"', "\\\"");
+            lines.push_str(&format!("\thideRefs = \"!{name}\"\n"));
+        }
+        let file = self.path().join("config");
+        let append = std::fs::OpenOptions::new().append(true).open(file);
+        append.and_then(|mut file| file.write_all(lines.as_bytes())).map_err(|e| {
             let line = "cannot write a directory for git: check the directory for temporary files";
             Error::new(ErrorKind::Unavailable, line).with_source(e)
         })
@@ -183,6 +206,22 @@ mod tests {
         for (i, name) in ["plain", "worktree", "bare.git", "shared", "shallow"].iter().enumerate() {
             git(&plain, &["commit", "--quiet", "--allow-empty", "-m", name]);
             check(&plain, &at(name), &format!("claude/{i}"));
+        }
+        // A push without the hidden refs succeeds beside a damaged branch.
+        std::fs::write(plain.join(".git/refs/heads/damaged"), "1".repeat(40) + "\n").unwrap();
+        std::fs::write(plain.join(".git/refs/heads/garbage"), "garbage\n").unwrap();
+        let source = at("bare.git");
+        git(&source, &["update-ref", "HEAD", "HEAD~0"]);
+        for (prefix, succeeds) in [("claude/", true), ("bots/claude/fix-", true), ("fix-", false)] {
+            let prefix = BranchPrefix::new(prefix).unwrap();
+            let view = RepositoryView::new(&plain).unwrap();
+            view.hide_other_refs("main", &prefix).unwrap();
+            let commit = git(&source, &["commit-tree", "-p", "HEAD", "-m", "new", "HEAD^{tree}"]);
+            let target = format!("{commit}:refs/heads/{prefix}new");
+            let mut push = std::process::Command::new("git");
+            push.current_dir(&source).args(["push", "--quiet"]).arg(view.path()).arg(target);
+            let pushed = push.output().unwrap();
+            assert_eq!(pushed.status.success(), succeeds, "{prefix}: {pushed:?}");
         }
         for name in ["", "nowhere"] {
             let error = RepositoryView::new(&at(name)).unwrap_err();

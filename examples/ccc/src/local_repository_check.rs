@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use ccc_core::untrusted_text::one_line;
-use ccc_core::{Error, ErrorKind, Result};
+use ccc_core::{BranchPrefix, Error, ErrorKind, Result};
 
 use crate::git::{git_in, safe_directories};
 use crate::local_repository::{RepositoryView, git_directories, is_repository};
@@ -23,14 +23,15 @@ pub(crate) struct CheckedRepository {
 }
 
 impl CheckedRepository {
-    /// Opens the repository that contains the directory `path`.
+    /// Opens the repository that contains the directory `path`. `prefix` is the prefix of the branches
+    /// that runs create.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] if there is no repository or no branch is checked out,
     /// [`ErrorKind::Refused`] if the repository belongs to another user and git's setting
     /// `safe.directory` does not permit it, [`ErrorKind::InvalidInput`] if a run cannot use
     /// the repository: with SHA-256 object names, a shallow clone, or a partial clone.
-    pub(crate) async fn open(path: &Path) -> Result<Self> {
+    pub(crate) async fn open(path: &Path, prefix: &BranchPrefix) -> Result<Self> {
         let root = repository_root(path)?;
         for directory in git_directories(&root) {
             check_files(&root, &directory)?;
@@ -39,6 +40,7 @@ impl CheckedRepository {
         let branch = current_branch(&root, &safe).await?;
         check_object_format(&root, &safe).await?;
         let view = RepositoryView::new(&root)?;
+        view.hide_other_refs(&branch, prefix)?;
         check_complete(&root, &view, &branch).await?;
         Ok(Self { root, view, branch })
     }
@@ -228,7 +230,7 @@ mod tests {
                 let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
                 assert!(made.success());
             }
-            match CheckedRepository::open(&root).await {
+            match CheckedRepository::open(&root, &BranchPrefix::default()).await {
                 Ok(_) => assert_eq!(expected, "", "{name}"),
                 Err(error) => {
                     assert!(

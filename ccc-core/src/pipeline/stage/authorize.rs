@@ -1,13 +1,12 @@
 //! Authorize: checks that the actor may start a run, and that the issue is open. A run costs money,
 //! so not every user may start one (spec: W10, G9, X11).
 
-use crate::event::{IssueEvent, Trigger};
 use crate::pipeline::halt::Halt;
+use crate::pipeline::request::reason_to_skip;
 use crate::pipeline::run_context::RunContext;
 use crate::run::SkipReason;
-use crate::untrusted_text::mentionable_text;
 use crate::vcs::{Grant, Permission, Repository};
-use crate::{Error, ErrorKind, Result, Stage};
+use crate::{ErrorKind, Result, Stage};
 
 use super::checkout::READ_TTL;
 
@@ -16,8 +15,9 @@ use super::checkout::READ_TTL;
 pub(in crate::pipeline) async fn authorize(run: &RunContext) -> Result<Repository, Halt> {
     let (host, policy, event) = (&run.parts.host, &run.parts.policy, &run.event);
     let us = host.bot_identity().await?;
-    policy.check_event(event, &us).map_err(Halt::skipped)?;
-    policy.check_event(&for_mentions(event).await?, &us).map_err(Halt::skipped)?;
+    if let Some(reason) = reason_to_skip(policy, event, &us).await? {
+        return Err(Halt::skipped(reason));
+    }
     run.access(Grant::Read, READ_TTL).await?;
     let permission = host.permission(run.repo(), &event.actor).await?;
     if !run.parts.permits(event, permission) {
@@ -37,21 +37,6 @@ pub(in crate::pipeline) async fn authorize(run: &RunContext) -> Result<Repositor
         return Err(Halt::refused(Stage::Authorize, reason, Vec::new()));
     }
     Ok(repository)
-}
-
-/// Returns `event` with the parts of its comment in which the VCS host finds mentions. A mention
-/// that notifies no account requests no run (spec: X20d).
-async fn for_mentions(event: &IssueEvent) -> Result<IssueEvent> {
-    let mut event = event.clone();
-    if let Trigger::Commented { body, .. } = &mut event.trigger {
-        let source = std::mem::take(body);
-        let reading = tokio::task::spawn_blocking(move || mentionable_text(&source));
-        *body = reading.await.map_err(|e| {
-            let line = "the task that reads the comment ended without a result";
-            Error::new(ErrorKind::Unexpected, line).with_source(e)
-        })?;
-    }
-    Ok(event)
 }
 
 /// Checks that the issue still exists, is not a pull request, is open and is not locked.

@@ -67,7 +67,9 @@ pub(super) async fn run(args: &RunArgs) -> Result<bool> {
     let path = Path::new(&args.repo);
     if path.exists() {
         let text = issue_text(&args.issue, std::io::stdin())?;
-        let host = Arc::new(LocalHost::open(path, &text, SystemClock.now()).await?);
+        let host = Arc::new(
+            LocalHost::open(path, &text, &config.policy.branch_prefix, SystemClock.now()).await?,
+        );
         let solved =
             drive(&config, Arc::clone(&host) as _, None, adapters, host.event(), args.json).await?;
         if let (Some(new), false) = (host.pull_request(), args.json) {

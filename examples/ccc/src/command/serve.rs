@@ -36,6 +36,8 @@ pub(crate) struct ServeArgs {
 pub(super) async fn run(args: &ServeArgs) -> Result<()> {
     let config = Config::load_for_command(args.config.as_deref())?;
     init_log();
+    let listen = config.listen.unwrap_or(DEFAULT_LISTEN);
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "starting, with `listen` = {listen}");
     // The handler of SIGHUP is installed before slow work, because without a handler the signal
     // ends the program.
     let hangups = hangups();
@@ -45,7 +47,7 @@ pub(super) async fn run(args: &ServeArgs) -> Result<()> {
     };
     let service = Service::builder(&config).stored_credentials(stored).build().await?;
     show_admin_token(&service).await?;
-    let listener = http::bind(config.listen.unwrap_or(DEFAULT_LISTEN)).await?;
+    let listener = http::bind(listen).await?;
 
     let shutdown = CancellationToken::new();
     let work = async {

@@ -21,7 +21,7 @@ async fn check(what: &str, expected: &str, arrange: impl AsyncFn(&Site)) -> Site
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_write_is_reported_with_the_step_that_resolves_it() {
     // spec: G7c
-    check("a protected branch", "allow the GitHub App to create branches", async |site| {
+    check("a protected branch", "create the branches of runs", async |site| {
         let words = "error: GH006: Protected branch update failed for refs/heads/claude/x.";
         site.github.refuse_push(&site.repo, "claude/", words).await.unwrap();
     })
@@ -134,11 +134,11 @@ async fn a_successful_run_makes_four_writes_and_only_the_necessary_reads() {
         ("GET /issues/1/comments", 2),
         // A search for an existing pull request (G7a).
         ("GET /pulls", 1),
-        // A token for intake, and one for each set of permissions of the run. Each is revoked after
-        // its use (G1a). If tokens are cached, only the token for the pull request is requested.
+        // A token for each set of permissions of the run. Intake and the run share the token that reads.
+        // Each is revoked after its use (G1a).
         ("GET /installation", 1),
-        ("POST /app/installations/N/access_tokens", 4),
-        ("DELETE /installation/token", 4),
+        ("POST /app/installations/N/access_tokens", 3),
+        ("DELETE /installation/token", 3),
         // The identity of the App, once in the lifetime of the process (G9).
         ("GET /app", 1),
         ("GET /users/ccc-app[bot]", 1),

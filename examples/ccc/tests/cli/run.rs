@@ -61,6 +61,11 @@ fn a_second_run_waits_for_the_first_one() {
     repository(&repo);
     let gate = dir.path().join("gate");
     assert!(std::process::Command::new("mkfifo").arg(&gate).status().unwrap().success());
+    // The agent can have another user id.
+    for (path, mode) in [(dir.path(), 0o755), (gate.as_path(), 0o666)] {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        std::fs::set_permissions(path, mode).unwrap();
+    }
     let start = |agent: String| {
         let mut program = ccc();
         program.args(["run", "--repo", "repo", "--issue", "x", "--agent", &agent]);
