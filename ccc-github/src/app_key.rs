@@ -33,7 +33,8 @@ impl AppKey {
     ///
     /// The key must have 2,048 to 8,192 bits. RS256 requires at least 2,048 (RFC 7518 §3.3), and
     /// signing with a larger key takes too much processor time. A line break in `pem` can also be
-    /// written as the two characters `\n`, as in environment files.
+    /// written as the two characters `\n`, as in environment files. The text can be in quotes, or
+    /// encoded in Base64 as a whole.
     ///
     /// # Errors
     /// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) if `pem` is not the PEM text of a
@@ -89,10 +90,29 @@ impl std::fmt::Debug for AppKey {
     }
 }
 
-/// Returns `pem` without surrounding white space, and with each sequence of the two characters `\n`
-/// replaced by a line break. Environment files use this sequence.
+/// Returns the PEM text in `pem`: without a byte order mark, surrounding white space and quotes, and
+/// with each sequence of the two characters `\n` replaced by a line break. Environment files use this
+/// sequence. A PEM text that is encoded in Base64 as a whole is decoded.
 pub(crate) fn plain(pem: &Secret) -> Result<Secret> {
-    Ok(Secret::from(Zeroizing::new(pem.expose_str()?.replace("\\n", "\n")).trim()))
+    let text = pem.expose_str()?.trim_start_matches('\u{feff}').trim();
+    let quoted =
+        ['"', '\''].iter().find_map(|quote| text.strip_prefix(*quote)?.strip_suffix(*quote));
+    let text = quoted.unwrap_or(text);
+    let decoded = if text.contains("-----BEGIN ") { None } else { decoded(text) };
+    let text = decoded.as_ref().map_or(text, |decoded| decoded.as_str());
+    let lines = Zeroizing::new(text.replace("\\r\\n", "\n").replace("\\n", "\n"));
+    Ok(Secret::from(lines.trim()))
+}
+
+/// Returns the PEM text that `text` contains in Base64, or `None` if it contains none.
+fn decoded(text: &str) -> Option<Zeroizing<String>> {
+    if text.len() > 2 * MAX_PEM {
+        return None;
+    }
+    let digits = Zeroizing::new(text.split_whitespace().collect::<String>());
+    let bytes = Zeroizing::new(BASE64_STANDARD.decode(digits.as_bytes()).ok()?);
+    let pem = std::str::from_utf8(&bytes).ok()?.trim_start_matches('\u{feff}');
+    pem.contains("-----BEGIN ").then(|| Zeroizing::new(pem.to_owned()))
 }
 
 /// Parses an RSA private key from a PEM text, whose lines can have any length. Returns `None` if

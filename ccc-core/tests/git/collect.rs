@@ -218,7 +218,7 @@ async fn a_repeated_collect_finds_the_same_changes() {
 
 #[tokio::test]
 async fn nested_repositories_are_refused() {
-    // spec: X6b
+    // spec: X6b, X6i
     let (nested, taken) = ("nested git repository", "name that git rejects");
     let make = "git init -q sub; cd sub; echo x > f; git add f; \
                 git -c user.name=a -c user.email=a@a commit -qm x";
@@ -318,7 +318,7 @@ async fn the_pointer_of_a_submodule_stays() {
 
 #[tokio::test]
 async fn symlinks_and_special_files() {
-    // spec: X6c
+    // spec: X6c, X6i
     let out = "symlinks that point outside";
     let odd = "pipes, sockets or devices";
     check_default(

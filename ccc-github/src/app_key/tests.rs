@@ -25,7 +25,14 @@ fn both_pem_formats_are_accepted_also_with_escaped_newlines() {
     let pkcs8 = KEY.to_pkcs8_pem(LineEnding::CRLF).unwrap();
     let escaped = pkcs1.replace('\n', "\\n");
     let indented = format!("\n  {}\n", pkcs1.as_str());
-    for pem in [pkcs1.as_str(), &pkcs8, &escaped, &indented] {
+    let quoted = format!("\"{escaped}\"\n");
+    let marked = format!("\u{feff}{}", pkcs8.as_str());
+    let encoded = BASE64_STANDARD.encode(pkcs1.as_bytes());
+    let wrapped = format!("'{}\n{}\r\n'", &encoded[..76], &encoded[76..]);
+    let crlf = pkcs1.replace('\n', "\\r\\n");
+    for pem in
+        [pkcs1.as_str(), &pkcs8, &escaped, &indented, &quoted, &marked, &encoded, &wrapped, &crlf]
+    {
         let key = AppKey::from_pem(&Secret::from(pem)).unwrap();
         assert_eq!(format!("{key:?}"), "AppKey([REDACTED])");
     }
@@ -43,6 +50,7 @@ fn errors_say_what_a_text_is_instead_of_a_private_key() {
         ("", "empty"),
         (" \n", "empty"),
         ("/etc/key.pem", "not PEM"),
+        ("bm8gUEVNIHRleHQ=", "not PEM"),
         (&public1, "public key"),
         (&public8, "public key"),
         ("-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----", "certificate"),

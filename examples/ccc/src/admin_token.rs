@@ -9,15 +9,25 @@ fn name() -> Result<CredentialKey> {
     CredentialKey::new("service/admin-token")
 }
 
-/// Issues a new admin token and revokes the previous admin token. If `first` is true and an admin
-/// token already exists, returns `None` instead, and the existing token stays valid.
-pub(crate) async fn issue(store: &dyn CredentialStore, first: bool) -> Result<Option<Secret>> {
+/// Issues the first admin token. If an admin token already exists, returns `None`, and the existing
+/// token stays valid.
+pub(crate) async fn issue_first(store: &dyn CredentialStore) -> Result<Option<Secret>> {
     let (text, token) = AdminToken::generate()?;
-    let precondition = if first { Precondition::Absent } else { Precondition::None };
-    match store.put(&name()?, &token.to_record(), precondition).await {
-        Err(error) if first && error.kind() == ErrorKind::Conflict => Ok(None),
+    match store.put(&name()?, &token.to_record(), Precondition::Absent).await {
+        Err(error) if error.kind() == ErrorKind::Conflict => Ok(None),
         done => done.map(|_| Some(text)),
     }
+}
+
+/// Passes a new admin token to `show`, and then replaces the admin token. If `show` fails, the existing
+/// token stays valid: otherwise nobody would have a valid token.
+pub(crate) async fn replace(
+    store: &dyn CredentialStore,
+    show: impl FnOnce(&Secret) -> Result<()>,
+) -> Result<()> {
+    let (text, token) = AdminToken::generate()?;
+    show(&text)?;
+    store.put(&name()?, &token.to_record(), Precondition::None).await.map(drop)
 }
 
 /// Loads the digest of the valid admin token. Returns `None` if no admin token was issued.

@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn repositories_of_all_forms_can_be_read_and_written() {
-        // spec: X20a
+        // spec: X20a, X20i
         let dir = tempfile::tempdir().unwrap();
         let at = |name: &str| dir.path().join(name);
         let plain = at("plain");

@@ -1,8 +1,13 @@
 //! Output of lines to standard output and standard error.
 
 use std::io::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ccc_core::untrusted_text::without_control_sequences;
+use ccc_core::{Error, ErrorKind, Result};
+
+/// Whether a line for standard output was lost, because it could not be written.
+static IS_LOST: AtomicBool = AtomicBool::new(false);
 
 /// Writes `line` to standard error, as [`for_terminal`] returns it. Write errors, such as a closed
 /// pipe, are ignored.
@@ -11,9 +16,29 @@ pub(crate) fn say(line: &str) {
 }
 
 /// Writes `line`, a part of the command's result, to standard output, as [`for_terminal`] returns it.
-/// Write errors, such as a closed pipe, are ignored.
-pub(crate) fn print(line: &str) {
-    let _ = writeln!(std::io::stdout(), "{}", for_terminal(line));
+///
+/// # Errors
+/// [`ErrorKind::Unavailable`] if the line cannot be written, for example because a disk is full or the
+/// reader of a pipe has ended.
+pub(crate) fn print(line: &str) -> Result<()> {
+    let mut output = std::io::stdout();
+    writeln!(output, "{}", for_terminal(line)).and_then(|()| output.flush()).map_err(|e| {
+        Error::new(ErrorKind::Unavailable, "cannot write the result to standard output")
+            .with_source(e)
+    })
+}
+
+/// Writes `line` as [`print`] does, in a place that cannot return an error. The command then ends with
+/// an error.
+pub(crate) fn print_event(line: &str) {
+    if print(line).is_err() {
+        IS_LOST.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Returns whether [`print_event`] lost a line.
+pub(crate) fn is_lost() -> bool {
+    IS_LOST.load(Ordering::Relaxed)
 }
 
 /// Returns `text` without control sequences, and with a replacement character in place of every other

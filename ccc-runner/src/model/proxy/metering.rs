@@ -258,7 +258,7 @@ mod tests {
             let (account, _notices) = Account::new(Some(200_000));
             let account = Arc::new(account);
             let price = Price::from_dollars(4.0, 20.0);
-            let bound = TokenBound::of(b"{\"max_tokens\":5000}", None);
+            let bound = TokenBound::of(b"{}", Some(5_000));
             let call = Call { model: "m".into(), price, body_bytes: 0, bound };
             let charge = call.reserve(&account, &account.join_queue()).unwrap();
             let mut meter = Meter::new(charge, Arc::clone(&account));

@@ -114,7 +114,7 @@ impl StoredApp {
 
     /// Issues the first admin token. Returns `None` if a token already exists.
     pub(crate) async fn issue_first_admin_token(&self) -> Result<Option<Secret>> {
-        let issued = admin_token::issue(&*self.store, true).await?;
+        let issued = admin_token::issue_first(&*self.store).await?;
         // A failure of the reload is only logged. The token must be returned, because it cannot be
         // shown later.
         self.reload_and_log().await;

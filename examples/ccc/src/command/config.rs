@@ -75,8 +75,8 @@ pub(super) async fn run(args: &ConfigArgs) -> Result<bool> {
         ConfigCommand::Set(args) => set::run(&config, args).await,
         ConfigCommand::Clear(args) => clear(&config, args).await,
         ConfigCommand::AdminToken => {
-            let token = admin_token::issue(&*open(&config).await?, false).await?;
-            print(token.as_ref().map(Secret::expose_str).transpose()?.unwrap_or_default());
+            let store = open(&config).await?;
+            admin_token::replace(&*store, |token| print(token.expose_str()?)).await?;
             say(set::EFFECTIVE);
             Ok(true)
         }
@@ -144,11 +144,11 @@ async fn show(config: &Config, json: bool) -> Result<bool> {
         };
     }
     if json {
-        print(&format!("{:#}", serde_json::json!({ "apps": all, "model": model })));
+        print(&format!("{:#}", serde_json::json!({ "apps": all, "model": model })))?;
         return Ok(true);
     }
     if let Some(model) = model {
-        print(&format!("A credential of the kind {model} is stored for the model's API"));
+        print(&format!("A credential of the kind {model} is stored for the model's API"))?;
     }
     if all.is_empty() {
         say(
@@ -156,14 +156,14 @@ async fn show(config: &Config, json: bool) -> Result<bool> {
         );
     }
     for app in all {
-        print(&format!("App {} of {}", app.app_id, app.host));
-        print(&format!("  private key      {}", app.private_key));
+        print(&format!("App {} of {}", app.app_id, app.host))?;
+        print(&format!("  private key      {}", app.private_key))?;
         for (number, secret) in app.webhook_secrets.iter().enumerate() {
             let age = if number == 0 { "" } else { "  (previous, still valid)" };
-            print(&format!("  webhook secret   {secret}…{age}"));
+            print(&format!("  webhook secret   {secret}…{age}"))?;
         }
         for installation in &app.installation_ids {
-            print(&format!("  installation     {installation}"));
+            print(&format!("  installation     {installation}"))?;
         }
     }
     Ok(true)

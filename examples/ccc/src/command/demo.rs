@@ -23,7 +23,7 @@ use crate::emulated;
 use crate::git::git;
 use crate::http;
 use crate::observers::{OutcomeSender, progress_observer};
-use crate::output::{print, say};
+use crate::output::{print_event, say};
 use crate::remedy::describe;
 use crate::routes::router;
 use crate::service::{Service, ServiceBuilder};
@@ -230,7 +230,7 @@ async fn show(args: &DemoArgs, dir: &Path, url: &str, outcome: &Outcome) -> bool
     };
     if !args.json {
         match diff(dir, url, pull_request).await {
-            Ok(diff) => print(&format!("\n{}\n{}", pull_request.url, diff)),
+            Ok(diff) => print_event(&format!("\n{}\n{}", pull_request.url, diff)),
             Err(error) => {
                 say(&format!("cannot show the diff of the pull request: {}", describe(&error)));
             }

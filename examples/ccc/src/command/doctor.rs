@@ -83,7 +83,7 @@ pub(super) async fn run(args: &DoctorArgs) -> Result<bool> {
             Finding::Warning => "warning ",
             Finding::Bad => "WRONG   ",
         };
-        print(&format!("{mark}{line}"));
+        print(&format!("{mark}{line}"))?;
     }
     Ok(findings.iter().all(|(finding, _)| *finding != Finding::Bad))
 }

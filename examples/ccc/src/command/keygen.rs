@@ -7,6 +7,6 @@ use crate::output::print;
 
 /// Prints a new random key of 32 bytes as base64.
 pub(super) fn run() -> Result<()> {
-    print(Keys::generate()?.expose_str()?);
+    print(Keys::generate()?.expose_str()?)?;
     Ok(())
 }

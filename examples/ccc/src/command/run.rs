@@ -73,7 +73,7 @@ pub(super) async fn run(args: &RunArgs) -> Result<bool> {
         let solved =
             drive(&config, Arc::clone(&host) as _, None, adapters, host.event(), args.json).await?;
         if let (Some(new), false) = (host.pull_request(), args.json) {
-            print(&format!("{}\n\n{}\n\n{}", new.head, new.title, new.body));
+            print(&format!("{}\n\n{}\n\n{}", new.head, new.title, new.body))?;
         }
         return Ok(solved);
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use ccc_core::{Result, Secret};
 use serde::Deserialize;
 
+use crate::config::invalid::invalid;
 use crate::config::secret::secret;
 
 /// Settings of the GitHub App, and of the access to GitHub.
@@ -75,7 +76,17 @@ impl GitHubConfig {
     pub fn webhook_secrets(&self) -> Result<Vec<Secret>> {
         let file = self.webhook_secret_file.as_deref();
         let all = secret("github", "webhook_secret", &self.webhook_secret, file)?;
-        let lines = all.expose_str()?.lines().map(str::trim).filter(|line| !line.is_empty());
+        let text = all.expose_str()?.trim_start_matches('\u{feff}');
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        let is_quoted = |line: &str| {
+            let is_in = |quote| line.len() > 1 && line.starts_with(quote) && line.ends_with(quote);
+            is_in('"') || is_in('\'')
+        };
+        if lines.clone().any(is_quoted) {
+            let line =
+                "a webhook secret is in quotes, which GitHub does not have: remove the quotes";
+            return Err(invalid(line.to_owned()));
+        }
         Ok(lines.map(Secret::from).collect())
     }
 }

@@ -262,6 +262,14 @@ fn secrets_come_from_the_environment_or_files() {
     let config = load("", &[("CCC_GITHUB__WEBHOOK_SECRET", "new\nold\n")]).unwrap();
     assert_eq!(config.github.webhook_secrets().unwrap().len(), 2);
     assert!(!format!("{config:?}").contains("new"));
+    let marked = load("", &[("CCC_GITHUB__WEBHOOK_SECRET", "\u{feff}new\r\n\r\n")]).unwrap();
+    let [secret] = &marked.github.webhook_secrets().unwrap()[..] else { panic!("no secret") };
+    assert_eq!(secret.expose(), b"new");
+    for quoted in ["\"new\"", "old\n'new'\n"] {
+        let config = load("", &[("CCC_GITHUB__WEBHOOK_SECRET", quoted)]).unwrap();
+        let error = config.github.webhook_secrets().unwrap_err().to_string();
+        assert!(error.contains("remove the quotes") && !error.contains("new"), "{error}");
+    }
     let missing = config.github.private_key().unwrap_err().to_string();
     assert!(missing.contains("CCC_GITHUB__PRIVATE_KEY_FILE"), "{missing}");
     let config = load("", &[("CCC_GITHUB__PRIVATE_KEY_FILE", "/nowhere")]).unwrap();

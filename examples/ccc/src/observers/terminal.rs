@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 
 use crate::observers::event_text::{action, summary};
-use crate::output::{for_terminal, json_for_terminal, print};
+use crate::output::{for_terminal, json_for_terminal, print_event};
 
 /// An observer that writes a timeline to standard error: the stages, and the agent's actions.
 #[derive(Debug)]
@@ -78,7 +78,7 @@ pub(crate) struct JsonLines;
 impl Observer for JsonLines {
     fn on_event(&self, event: &Event) {
         if let Ok(line) = serde_json::to_string(event) {
-            print(&json_for_terminal(&line));
+            print_event(&json_for_terminal(&line));
         }
     }
 }

@@ -226,3 +226,35 @@ fn the_doctor_shows_the_policy_and_its_weakened_parts() {
         assert!(shown.contains(&expected), "{class}: {shown}");
     }
 }
+
+#[test]
+fn output_that_cannot_be_written_is_an_error_and_ends_no_token() {
+    // spec: S12a
+    let dir = tempfile::TempDir::new().unwrap();
+    let start = |args: &[&str], is_full: bool| {
+        let mut command = ccc();
+        command.args(args).env("CCC_DATA_DIR", dir.path().join("data")).current_dir(dir.path());
+        if is_full {
+            command.stdout(fs::OpenOptions::new().write(true).open("/dev/full").unwrap());
+        }
+        command.output().unwrap()
+    };
+    let issued = start(&["config", "admin-token"], false);
+    assert!(issued.status.success(), "{}", text(&issued.stderr));
+    let stored = || {
+        let files = fs::read_dir(dir.path().join("data/credentials")).unwrap();
+        let paths = files.map(|file| file.unwrap().path()).filter(|path| path.is_file());
+        paths
+            .map(|path| (fs::read(&path).unwrap(), path))
+            .collect::<std::collections::BTreeSet<_>>()
+    };
+    let before = stored();
+    for args in [&["config", "admin-token"][..], &["keygen"], &["config", "show", "--json"]] {
+        let output = start(args, true);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(text(&output.stderr).contains("cannot write the result"), "{args:?}");
+        assert_eq!(stored(), before, "{args:?}");
+    }
+    assert!(start(&["config", "admin-token"], false).status.success());
+    assert_ne!(stored(), before);
+}

@@ -26,6 +26,7 @@ fn run(dir: &Path, repo: &str, issue: &str, agent: &str) -> Output {
 
 #[test]
 fn a_local_repository_gets_a_branch_and_a_description() {
+    // spec: X20h
     let dir = tempfile::TempDir::new().unwrap();
     let repo = dir.path().join("repo");
     std::fs::create_dir(&repo).unwrap();
@@ -54,6 +55,7 @@ fn a_local_repository_gets_a_branch_and_a_description() {
 
 #[test]
 fn a_second_run_waits_for_the_first_one() {
+    // spec: X20g
     use std::io::{BufRead as _, BufReader};
     let dir = tempfile::TempDir::new().unwrap();
     let repo = dir.path().join("repo");

@@ -298,6 +298,31 @@ async fn nothing_is_written_before_the_permission_is_known() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_comment_that_only_quotes_a_mention_is_not_stored() {
+    // spec: X20d
+    let fixture = Fixture::new().await;
+    let stranger = fixture.host.add_actor(2, "stranger", Permission::Read);
+    let queue = Queue::new(&fixture);
+    for (id, body, is_accepted) in [
+        ("quote", "> @claude please\n\nNo.", false),
+        ("code", "Write `@claude please`.", false),
+        ("hidden", "<!-- @claude --> x", false),
+        ("mention", "> no\n\n@claude please", true),
+    ] {
+        let body = body.to_owned();
+        for actor in [&stranger, &fixture.writer] {
+            let event =
+                with(&fixture, actor, Trigger::Commented { comment: 7, body: body.clone() });
+            let admission = queue.admit(&format!("{id}-{}", actor.id), &event).await;
+            let accepted = matches!(admission, Admission::Accepted(_));
+            assert_eq!(accepted, is_accepted && actor.id == 1, "{id}: {admission:?}");
+        }
+        // A quote by a stranger costs no request to the VCS host.
+        assert_eq!(fixture.faults.count("vcs_host.permission") > 0, is_accepted, "{id}");
+    }
+}
+
 #[test]
 fn only_work_of_the_agent_serves_a_request() {
     // spec: W6
