@@ -9,13 +9,18 @@ use crate::errors::{not_found, permission_denied};
 
 /// Converts the error of a call about the issue `number` of `repo` to an error that says why GitHub
 /// refused the call (GitHub docs, "Locking conversations", "Deleting an issue", "Transferring an
-/// issue to another repository").
+/// issue to another repository", "Disabling issues"). The status 410 has two reasons, which only the
+/// message tells apart.
 pub(super) fn explain(error: ApiError, repo: &RepoRef, number: u64) -> Error {
     let issue = format!("issue #{number} of {repo}");
     if error.is_redirect() {
         return not_found(format!("{issue} was transferred to another repository ({error})"));
     }
     match error.status() {
+        Some(StatusCode::GONE) if error.message_contains("disabled") => permission_denied(format!(
+            "issues are disabled in {repo}: enable them in the repository's settings, and request a new \
+             run ({error})"
+        )),
         Some(StatusCode::GONE) => not_found(format!("{issue} was deleted ({error})")),
         Some(StatusCode::NOT_FOUND) => not_found(format!("{issue} does not exist ({error})")),
         Some(StatusCode::FORBIDDEN) if error.message_contains("locked") => permission_denied(

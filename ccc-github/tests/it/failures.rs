@@ -444,3 +444,22 @@ async fn answers_to_refused_accounts_are_limited_separately_and_written_once() {
     let bad = github.answer_refused(&world.repo, number, "a b", "x").await.unwrap_err();
     assert_eq!(bad.kind(), ErrorKind::InvalidInput);
 }
+
+#[tokio::test]
+async fn the_two_reasons_of_the_status_410_are_told_apart() {
+    // spec: G7c
+    let (world, github, number) = start().await;
+    for (message, kind, words) in [
+        ("This issue was deleted", ErrorKind::NotFound, "was deleted"),
+        ("Issues are disabled for this repo", ErrorKind::PermissionDenied, "enable them"),
+        (
+            "Issues has been disabled in this repository.",
+            ErrorKind::PermissionDenied,
+            "enable them",
+        ),
+    ] {
+        let body = format!("{{\"message\":\"{message}\"}}");
+        world.emulator.inject(Fault::on("GET", ISSUES).body(410, "application/json", &body));
+        check(message, github.issue(&world.repo, number).await, kind, words);
+    }
+}
