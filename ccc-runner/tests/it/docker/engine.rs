@@ -22,7 +22,7 @@ async fn an_engine_that_cannot_be_reached_is_named() {
         ("unix:///nowhere/docker.sock".to_owned(), ErrorKind::Unavailable, "engine is started"),
         (format!("unix://{}", file.display()), ErrorKind::Unavailable, "engine is started"),
         ("tcp://127.0.0.1:1".to_owned(), ErrorKind::Unavailable, "engine is started"),
-        ("gopher://engine".to_owned(), ErrorKind::InvalidInput, "gopher://engine"),
+        ("gopher://engine".to_owned(), ErrorKind::InvalidInput, "a supported scheme"),
     ] {
         let runner = DockerRunner::builder(state.path().join("state"));
         let runner = runner.host(Some(host.clone())).build().unwrap();
