@@ -19,27 +19,6 @@ use visible::visible;
 /// Maximum size, in bytes, of an issue's description and of each comment in a prompt (spec: X12c).
 pub const MAX_TEXT: usize = 64 * 1024;
 
-/// Returns whether `c` is a character that is not displayed but that a model reads, or a character
-/// that changes the order of the displayed text.
-fn is_invisible(c: char) -> bool {
-    matches!(c,
-        // C0 and C1 controls except tab and line feed
-        '\u{0}'..='\u{8}' | '\u{b}'..='\u{1f}' | '\u{7f}'..='\u{9f}'
-        // soft hyphen, combining grapheme joiner, Arabic letter mark, Hangul and Khmer fillers
-        | '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
-        // Mongolian variation selectors and vowel separator
-        | '\u{180b}'..='\u{180f}'
-        // zero width, directional marks, line and paragraph separator, bidi embedding
-        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        // word joiner, invisible operators, bidi isolates, deprecated format characters
-        | '\u{2060}'..='\u{206f}'
-        | '\u{3164}' | '\u{ffa0}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-        // variation selectors
-        | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}'
-        // musical format controls, tags
-        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e007f}')
-}
-
 /// Returns `text` unchanged if it has at most `max` bytes. Otherwise cuts the text and appends the line
 /// `[truncated]`, so that the result has at most `max` bytes. The cut is at the end of a line, or
 /// between two characters if the last line is longer than half of the result. If `max` is less than 12, a text that is too long becomes `\n[truncated]`, which has 12 bytes.

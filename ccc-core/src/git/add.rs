@@ -13,7 +13,7 @@ use super::HostGit;
 use super::blocking::{spawn_blocking, unusable};
 use super::conversion::Conversion;
 use super::diff_index::{NO_OBJECT, malformed};
-use super::inspect::Finding;
+use super::finding::Finding;
 use super::walk::Workspace;
 use crate::remove_tree::remove_tree;
 use crate::{Result, RunId};

@@ -3,7 +3,8 @@
 use super::blocking::{spawn_blocking, unusable};
 use super::changes::escaped;
 use super::diff_index::{NO_OBJECT, Record, malformed};
-use super::inspect::{Finding, Inspected, inspect};
+use super::finding::Finding;
+use super::inspect::{Inspected, inspect};
 use super::names::check_names;
 use super::walk::Workspace;
 use super::{ChangeSet, HostGit, Refusal};

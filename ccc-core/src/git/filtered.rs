@@ -9,7 +9,7 @@ use super::blocking::write_private;
 use super::changes::escaped;
 use super::conversion::nul_list;
 use super::diff_index::{NO_OBJECT, Record, malformed};
-use super::inspect::Finding;
+use super::finding::Finding;
 use crate::policy::TrustPolicy;
 use crate::{Result, RunId};
 

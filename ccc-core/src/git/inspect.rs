@@ -10,44 +10,18 @@ use rustix::fs::{Access, AtFlags, FileType, accessat};
 use rustix::io::Errno;
 
 use super::blocking::unusable;
+use super::finding::Finding;
 use super::submodules::{SubmoduleState, Submodules, take_away};
 use super::suspects::Suspects;
 use super::walk::{Reached, Walk, Workspace, kind};
+use crate::Result;
 use crate::file_name::is_dot_git;
 use crate::remove_tree::remove_tree_at;
-use crate::{Error, ErrorKind, Result};
 
 /// Maximum total length, in bytes, of the names of directories that the inspection has found but
 /// not yet read. The limit bounds memory: an agent can create a million directories, each with a
 /// name of the maximum length.
 const MAX_WAITING: usize = 64 << 20;
-
-/// A reason to refuse a workspace, and the affected paths.
-#[derive(Debug)]
-pub(super) struct Finding {
-    /// The reason, in one line.
-    pub(super) reason: String,
-    /// The affected paths, relative to the workspace.
-    pub(super) paths: Vec<Vec<u8>>,
-}
-
-impl Finding {
-    pub(super) fn new(reason: impl Into<String>, paths: Vec<Vec<u8>>) -> Self {
-        Self { reason: reason.into(), paths }
-    }
-
-    /// Converts `error`, the error of a call of git that reads a workspace, into a finding if git
-    /// reached one of its limits. The contents of the workspace determine the resources that git
-    /// needs. Returns all other errors unchanged.
-    pub(super) fn of_limit(error: Error) -> Result<Self> {
-        match error.kind() {
-            ErrorKind::LimitExceeded | ErrorKind::TimedOut => {
-                Ok(Self::new(error.to_string(), Vec::new()))
-            }
-            _ => Err(error),
-        }
-    }
-}
 
 /// The result of inspecting a workspace.
 #[derive(Debug)]

@@ -13,7 +13,7 @@ use rustix::fs::{Mode, OFlags, fstat, mkdirat, openat};
 use super::HostGit;
 use super::blocking::{spawn_blocking, unusable};
 use super::command::Call;
-use super::inspect::Finding;
+use super::finding::Finding;
 use super::walk::Workspace;
 use crate::remove_tree::remove_tree_at;
 use crate::{Result, RunId};

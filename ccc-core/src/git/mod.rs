@@ -37,6 +37,7 @@ mod conversion;
 mod diff_index;
 mod failure;
 mod filtered;
+mod finding;
 mod git_dir;
 mod index;
 mod inspect;

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::HostGit;
-use super::inspect::Finding;
+use super::finding::Finding;
 use crate::{Result, RunId};
 
 /// Maximum number of suspects. The inspection of a workspace stops at this number.

@@ -1,6 +1,5 @@
 //! Removal of characters that are not displayed (spec: X12c).
 
-use super::is_invisible;
 use crate::joiner::{is_cursive, is_indic, is_selector, joins_emoji, selects};
 
 /// The flags whose emoji contain tags: England, Scotland and Wales. Other sequences of tags are not
@@ -52,6 +51,27 @@ fn is_needed(before: Option<char>, c: char, after: Option<char>) -> bool {
         },
         c => is_selector(c) && selects(before, c, after),
     }
+}
+
+/// Returns whether `c` is a character that is not displayed but that a model reads, or a character
+/// that changes the order of the displayed text.
+pub(crate) fn is_invisible(c: char) -> bool {
+    matches!(c,
+        // C0 and C1 controls except tab and line feed
+        '\u{0}'..='\u{8}' | '\u{b}'..='\u{1f}' | '\u{7f}'..='\u{9f}'
+        // soft hyphen, combining grapheme joiner, Arabic letter mark, Hangul and Khmer fillers
+        | '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+        // Mongolian variation selectors and vowel separator
+        | '\u{180b}'..='\u{180f}'
+        // zero width, directional marks, line and paragraph separator, bidi embedding
+        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        // word joiner, invisible operators, bidi isolates, deprecated format characters
+        | '\u{2060}'..='\u{206f}'
+        | '\u{3164}' | '\u{ffa0}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+        // variation selectors
+        | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}'
+        // musical format controls, tags
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// Returns the length of the tags at the start of `text` if they complete a flag, in bytes.

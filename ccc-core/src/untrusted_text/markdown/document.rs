@@ -260,7 +260,7 @@ impl Reader<'_> {
                 let source = &self.text[range.clone()];
                 if source.starts_with('&')
                     && source != &**shown
-                    && shown.chars().all(crate::untrusted_text::is_invisible)
+                    && shown.chars().all(crate::untrusted_text::visible::is_invisible)
                 {
                     self.document.invisible.push(range);
                 }

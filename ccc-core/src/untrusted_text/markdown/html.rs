@@ -158,7 +158,9 @@ fn invisible_entity(rest: &str) -> Option<usize> {
                 Some(hex) => u32::from_str_radix(hex, 16),
                 None => number.parse(),
             };
-            code.ok().and_then(char::from_u32).is_some_and(crate::untrusted_text::is_invisible)
+            code.ok()
+                .and_then(char::from_u32)
+                .is_some_and(crate::untrusted_text::visible::is_invisible)
         }
         None => INVISIBLE.contains(&name.to_ascii_lowercase().as_str()),
     };

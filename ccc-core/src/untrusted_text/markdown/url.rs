@@ -12,7 +12,7 @@ pub(super) fn is_ordinary(url: &str) -> bool {
     let odd = |c: char| c.is_whitespace() || c.is_control() || "\"'<>`\\{}|^".contains(c);
     if url.len() > MAX_TARGET
         || url.contains(odd)
-        || url.chars().any(crate::untrusted_text::is_invisible)
+        || url.chars().any(crate::untrusted_text::visible::is_invisible)
     {
         return false;
     }

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ccc_core::{Error, ErrorKind, Result, Secret};
+use ccc_core::{Error, ErrorKind, Result};
 use clap::{Args, Subcommand};
 
 mod set;
