@@ -210,7 +210,7 @@ impl TrustPolicy {
 }
 
 /// Returns whether `text` contains `mention` as a separate word: `@claude,` counts, but
-/// `@claudette`, `@claude-bot` and `me@claude.example` do not.
+/// `@claudette`, `@claude-bot`, `@claude/team` and `me@claude.example` do not.
 fn mentions(text: &str, mention: &str) -> bool {
     let (text, mention) = (text.to_lowercase(), mention.to_lowercase());
     if mention.is_empty() {
@@ -221,7 +221,7 @@ fn mentions(text: &str, mention: &str) -> bool {
         let before = text[..at].chars().next_back();
         let mut after = text[at + mention.len()..].chars();
         let (next, then) = (after.next(), after.next());
-        let address = next == Some('.') && then.is_some_and(char::is_alphanumeric);
+        let address = matches!(next, Some('.' | '/')) && then.is_some_and(char::is_alphanumeric);
         !before.is_some_and(|c| part_of_a_name(c) || c == '.' || c == '/')
             && !next.is_some_and(part_of_a_name)
             && !address

@@ -122,12 +122,13 @@ fn expand<'a>(attribute: &'a [u8], macros: &Macros<'a>, depth: usize, kept: &mut
             let value = if value.iter().all(plain) { value } else { b"other" };
             kept.push([FILTER.as_bytes(), b"=", value].concat());
         }
-        _ if sign.is_empty() && value.is_none() && depth > 0 => {
-            for attribute in macros.get(name).into_iter().flatten() {
-                expand(attribute, macros, depth - 1, kept);
-            }
-        }
         _ => {}
+    }
+    // A macro can have the name of an attribute.
+    if sign.is_empty() && value.is_none() && depth > 0 {
+        for attribute in macros.get(name).into_iter().flatten() {
+            expand(attribute, macros, depth - 1, kept);
+        }
     }
 }
 

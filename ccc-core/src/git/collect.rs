@@ -19,7 +19,10 @@ const MAX_ENTRIES: u64 = 2_000_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Collected {
     /// The workspace has no changes.
-    Nothing,
+    Nothing {
+        /// Exceptions from the rules that a reader of the answer must know, one line each.
+        exceptions: Vec<String>,
+    },
     /// The changes, which passed all checks and may be published.
     Changes(ChangeSet),
     /// The workspace must not be published, for the reason in the [`Refusal`].
@@ -78,9 +81,10 @@ impl HostGit {
         if let Some(finding) = self.add(run, names, conversions, policy.max_bytes).await? {
             return refuse(finding);
         }
+        let mut exceptions: Vec<_> = checked_out.iter().map(|path| not_collected(path)).collect();
         let records = self.records(run, base).await?;
         if records.is_empty() {
-            return Ok(Collected::Nothing);
+            return Ok(Collected::Nothing { exceptions });
         }
         if let Some(refusal) = check_records(&records, policy, redactor) {
             return Ok(Collected::Refused(refusal));
@@ -99,7 +103,6 @@ impl HostGit {
         {
             return Ok(Collected::Refused(refusal));
         }
-        let mut exceptions: Vec<_> = checked_out.iter().map(|path| not_collected(path)).collect();
         match self.check_filtered(run, &records, &sizes, policy).await? {
             Ok(permitted) => exceptions.extend(permitted),
             Err(finding) => return refuse(finding),

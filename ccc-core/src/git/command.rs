@@ -5,14 +5,13 @@ mod execute;
 
 use std::ffi::{OsStr, OsString};
 use std::ops::ControlFlow;
-use std::os::fd::AsRawFd as _;
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 
 use super::ceiling::Ceiling;
 use super::failure::failure;
-use super::listing::RunUser;
 use super::own_dir::OwnDir;
 use super::settings::SETTINGS;
 use super::{HostGit, PushError, Transport};
@@ -47,6 +46,14 @@ pub(super) struct Call {
     user: Option<RunUser>,
     /// The secrets that must not appear in error messages.
     redactor: Redactor,
+}
+
+/// The user of a run's programs, if it is not the user of this process, and the open workspace.
+#[derive(Debug)]
+pub(super) struct RunUser {
+    pub(super) uid: u32,
+    pub(super) gid: u32,
+    pub(super) workspace: OwnedFd,
 }
 
 impl HostGit {

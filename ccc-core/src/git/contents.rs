@@ -16,6 +16,9 @@ use crate::{ObjectId, Result, RunId};
 /// Total size of the files that are read at a time, in bytes. One larger file is read alone.
 const GROUP: u64 = 32 << 20;
 
+/// Minimum length of a known secret that can have other text behind it, in bytes.
+const MIN_KNOWN: usize = 16;
+
 /// A changed file and its new contents.
 struct File {
     index: usize,
@@ -139,8 +142,8 @@ impl HostGit {
         }
         let known = Arc::new(self.old_secrets(run, records, policy).await?);
         for found in checked {
-            found.content.secrets.retain(|secret| !known.contains(secret));
-            found.name.retain(|secret| !known.contains(secret));
+            found.content.secrets.retain(|secret| !is_known(secret, &known));
+            found.name.retain(|secret| !is_known(secret, &known));
         }
         Ok(())
     }
@@ -193,6 +196,12 @@ fn groups(sizes: &[u64]) -> Vec<Vec<usize>> {
     groups
 }
 
+/// Returns whether `secret` is one of the secrets `known`, or one of them with text behind it that can
+/// look like a part of a secret.
+fn is_known(secret: &[u8], known: &HashSet<Vec<u8>>) -> bool {
+    (MIN_KNOWN..=secret.len()).any(|len| known.contains(&secret[..len])) || known.contains(secret)
+}
+
 /// Checks `files`. Stops early if `cancelled` becomes true; the result is not used then.
 fn check_all(
     files: &[File],
@@ -221,6 +230,9 @@ fn check(
     checked.live |= search.finds_in(content);
     checked.escapes = file.is_link && escapes(&file.path, content);
     checked.content = scan(content, budget, cancelled)?;
+    for expanded in std::mem::take(&mut checked.content.expanded) {
+        checked.live |= search.finds_in(&expanded);
+    }
     Some(checked)
 }
 

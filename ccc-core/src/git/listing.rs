@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Write as _};
-use std::os::fd::OwnedFd;
 use std::os::unix::fs::fchown;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -12,7 +11,7 @@ use rustix::fs::{Mode, OFlags, fstat, mkdirat, openat};
 
 use super::HostGit;
 use super::blocking::{spawn_blocking, unusable};
-use super::command::Call;
+use super::command::{Call, RunUser};
 use super::finding::Finding;
 use super::walk::Workspace;
 use crate::remove_tree::remove_tree_at;
@@ -20,14 +19,6 @@ use crate::{Result, RunId};
 
 /// Files of a run's git directory that git needs to list the changed files.
 const STAGED: &[&str] = &["HEAD", "config", "index", "info/attributes"];
-
-/// The user of a run's programs, if it is not the user of this process, and the open workspace.
-#[derive(Debug)]
-pub(super) struct RunUser {
-    pub(super) uid: u32,
-    pub(super) gid: u32,
-    pub(super) workspace: OwnedFd,
-}
 
 impl HostGit {
     /// Returns the sorted names of the files in the workspace of `run` that differ from the index of

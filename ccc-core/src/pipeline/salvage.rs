@@ -22,7 +22,7 @@ pub(super) async fn save_unfinished(run: &RunContext, base: &ObjectId) {
     let saved = async {
         match read_changes(run, base).await? {
             Collected::Changes(changes) => save_patch(run, &changes).await,
-            Collected::Nothing | Collected::Refused(_) => Ok(()),
+            Collected::Nothing { .. } | Collected::Refused(_) => Ok(()),
         }
     };
     match within(&*run.parts.clock, run.parts.limits.stage, saved).await {

@@ -21,6 +21,8 @@ const MIN_DAMAGED: usize = 16;
 /// Minimum size of the content of an archive that is not at the start of a file. A few bytes that look
 /// like a header inside other data are no archive.
 const MIN_ARCHIVE: usize = 256;
+/// Length of the checksum and the size after the data of a gzip archive, in bytes.
+const GZIP_TRAILER: usize = 8;
 /// Number of times that a byte can be part of archives that overlap, and a number of bytes that is
 /// always free. Ordinary archives do not overlap.
 const OVERLAPS: usize = 8;
@@ -110,7 +112,30 @@ pub(super) fn expand(bytes: &[u8], meter: &mut Meter) -> Result<Vec<Expanded>, C
             all.push(Expanded { bytes: content, start: at, end, is_real });
         }
     }
+    let joined = joined_members(&all);
+    all.extend(joined);
     Ok(all)
+}
+
+/// Returns the contents of gzip archives that follow each other, joined. Programs read the members of
+/// such a file as one text (RFC 1952, 2.2).
+fn joined_members(members: &[Expanded]) -> Vec<Expanded> {
+    let follows = |pair: &[Expanded]| pair[1].start == pair[0].end + GZIP_TRAILER;
+    let mut all = Vec::new();
+    let mut from = 0;
+    for at in 1..=members.len() {
+        if at < members.len() && follows(&members[at - 1..=at]) {
+            continue;
+        }
+        if at - from > 1 {
+            let run = &members[from..at];
+            let bytes = run.iter().flat_map(|member| &member.bytes).copied().collect();
+            let (start, end) = (run[0].start, run[run.len() - 1].end);
+            all.push(Expanded { bytes, start, end, is_real: true });
+        }
+        from = at;
+    }
+    all
 }
 
 /// The content of a deflate stream.

@@ -64,6 +64,7 @@ fn layer(
         let mut view = raw.like();
         view.extend(&archive.bytes, raw, archive.start..archive.end);
         let deeper = Depth { encodings: depth.encodings + 1, archives: depth.archives + 1 };
+        meter.expanded.push(archive.bytes);
         layer(&view, deeper, meter, found)?;
     }
     Ok(())

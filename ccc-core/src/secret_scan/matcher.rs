@@ -1,7 +1,6 @@
 //! The search for credentials in one text. All keywords are searched in one pass; each occurrence
 //! of a keyword is then checked in a bounded window.
 
-use std::ops::Range;
 use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
@@ -11,6 +10,7 @@ use super::dotted::{
     MAX_PART, azure_client_secret, azure_devops, discord, first_part, jwt, maxmind, telegram,
 };
 use super::formats::{Edge, FORMATS, Format, GOOGLE_KEY};
+use super::hit::{Hit, hit, identity};
 use super::keys::{FIRST, PEM, PUTTY, SSH2, material, pem};
 use super::logins::{LOGINS, Login, pgpass};
 use super::meter::{Cancelled, Meter};
@@ -54,17 +54,6 @@ enum Rule {
     AzureSecret,
     AzureDevOps,
     MaxMind,
-}
-
-/// A credential in a text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Hit {
-    pub(super) start: usize,
-    pub(super) end: usize,
-    pub(super) format: &'static str,
-    /// The start of the secret, by which two occurrences are compared. Text that follows a secret in
-    /// one of them can look like a part of it, so the end is not compared.
-    pub(super) value: Vec<u8>,
 }
 
 /// The text in which credentials are searched.
@@ -147,7 +136,13 @@ pub(super) fn hits(bytes: &[u8], text: Text, meter: &mut Meter) -> Result<Vec<Hi
     let Some(automaton) = &KEYWORDS.automaton else {
         // Without keywords nothing can be searched, so nothing may pass.
         let value = bytes.to_vec();
-        return Ok(vec![Hit { start: 0, end: bytes.len(), format: "unchecked text", value }]);
+        return Ok(vec![Hit {
+            start: 0,
+            end: bytes.len(),
+            format: "unchecked text",
+            least: bytes.len(),
+            value,
+        }]);
     };
     let mut found: Vec<Hit> = Vec::new();
     let mut covered = 0;
@@ -188,9 +183,8 @@ pub(super) fn hits(bytes: &[u8], text: Text, meter: &mut Meter) -> Result<Vec<Hi
             _ => special(bytes, start, end, rule, text, meter)?,
         };
         if let Some(hit) = hit {
-            // Not the end of the hit: a second secret can follow without a separator, and only the
-            // compared part decides whether a secret is new.
-            covered = (hit.start + hit.value.len()).max(covered);
+            // Not the end of the hit: a second secret can follow without a separator.
+            covered = (hit.start + hit.least).max(covered);
             found.push(hit);
         }
     }
@@ -204,12 +198,6 @@ pub(super) fn hits(bytes: &[u8], text: Text, meter: &mut Meter) -> Result<Vec<Hi
 /// Returns whether the text at `end` follows the name of a member of an object.
 fn is_member(bytes: &[u8], end: usize) -> bool {
     bytes.get(end).is_some_and(|next| matches!(next, b'"' | b'\'' | b':' | b'=' | b' '))
-}
-
-/// Returns the hit at `range`, of whose bytes at most `compared` are compared.
-fn hit(bytes: &[u8], range: Range<usize>, compared: usize, format: &'static str) -> Hit {
-    let Range { start, end } = range;
-    Hit { start, end, format, value: bytes[start..end.min(start + compared)].to_vec() }
 }
 
 fn of_format(
@@ -241,9 +229,9 @@ fn of_format(
             return Ok(None);
         }
     }
-    let compared = body - start + least(format.body);
+    let shortest = body - start + least(format.body);
     Ok(is_random(&bytes[body..end], format.body, text)
-        .then(|| hit(bytes, start..end, compared, format.name)))
+        .then(|| hit(bytes, start..end, shortest, format.name)))
 }
 
 /// Returns whether the body of a credential is random, and not a placeholder. In joined text, a
@@ -292,7 +280,13 @@ fn special(
         range.map(|(start, end)| hit(bytes, start..end, end - start, format))
     };
     let key = |found: Option<super::keys::Material>, format| {
-        found.map(|key| Hit { start, end: key.end, format, value: key.value })
+        found.map(|key| Hit {
+            start,
+            end: key.end,
+            format,
+            least: key.value.len(),
+            value: identity(&key.value),
+        })
     };
     let found = match rule {
         Rule::Pem => key(pem(bytes, end), "private key"),

@@ -71,6 +71,8 @@ pub(super) struct Meter<'a> {
     budget: Budget,
     /// Whether an archive was not expanded in full because of a limit or of its format.
     pub(super) incomplete: bool,
+    /// The contents of the archives that were expanded.
+    pub(super) expanded: Vec<Vec<u8>>,
 }
 
 impl<'a> Meter<'a> {
@@ -85,7 +87,7 @@ impl<'a> Meter<'a> {
             *left = left.saturating_add(own);
         }
         let inflatable = MAX_INFLATED.saturating_add(own);
-        Self { cancelled, steps: 0, inflatable, budget, incomplete: false }
+        Self { cancelled, steps: 0, inflatable, budget, incomplete: false, expanded: Vec::new() }
     }
 
     /// Creates the meter of a search in a text of a run, such as a line of a log. Archives in texts
@@ -93,7 +95,7 @@ impl<'a> Meter<'a> {
     pub(super) fn of_text(cancelled: &'a AtomicBool) -> Self {
         let inflatable = MAX_INFLATED_OF_TEXT;
         let budget = Budget::of_bytes(inflatable);
-        Self { cancelled, steps: 0, inflatable, budget, incomplete: false }
+        Self { cancelled, steps: 0, inflatable, budget, incomplete: false, expanded: Vec::new() }
     }
 
     /// Returns the budget that is left for the other files of the change.

@@ -39,6 +39,7 @@ mod dotted;
 mod escapes;
 mod firebase;
 mod formats;
+mod hit;
 mod hosts;
 mod jwk;
 mod keys;

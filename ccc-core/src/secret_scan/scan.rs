@@ -158,6 +158,8 @@ pub(crate) struct Scan {
     /// Whether an archive was not checked in full, because it is nested too deeply, expands to too many
     /// bytes, or cannot be read.
     pub(crate) incomplete: bool,
+    /// The contents of the archives in the file, and of the archives in these.
+    pub(crate) expanded: Vec<Vec<u8>>,
     /// The number of steps of the scan.
     pub(crate) steps: u64,
 }
@@ -168,7 +170,8 @@ pub(crate) fn scan(bytes: &[u8], budget: &mut Budget, cancelled: &AtomicBool) ->
     let mut meter = Meter::new(bytes.len(), budget.clone(), cancelled);
     let secrets = search(bytes, false, &mut meter).ok()?;
     let (incomplete, steps) = (meter.incomplete, meter.steps());
+    let expanded = std::mem::take(&mut meter.expanded);
     *budget = meter.into_budget();
     let secrets = secrets.into_iter().map(|secret| secret.value).collect();
-    Some(Scan { secrets, incomplete, steps })
+    Some(Scan { secrets, incomplete, expanded, steps })
 }

@@ -132,7 +132,7 @@ async fn attributes_do_not_make_untouched_files_changed() {
     // New times force git to compare the contents.
     shell(&at.path, "touch -d 2001-01-01 a a.i a.w");
     let collected = world.collect(run(1), &at.base).await.unwrap();
-    assert_eq!(collected, Collected::Nothing);
+    assert!(matches!(collected, Collected::Nothing { .. }));
 }
 
 /// Returns the result of the same edit in a clone by git: the contents of the file that `git add`

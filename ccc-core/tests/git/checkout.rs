@@ -240,7 +240,7 @@ async fn submodules_are_empty_directories() {
     let at = world.checkout(run(1)).await.unwrap();
     assert_eq!(fs::read_dir(at.path.join("s")).unwrap().count(), 0);
     let collected = world.collect(run(1), &at.base).await.unwrap();
-    assert_eq!(collected, ccc_core::git::Collected::Nothing);
+    assert!(matches!(collected, ccc_core::git::Collected::Nothing { .. }));
 }
 
 #[tokio::test]
@@ -259,7 +259,7 @@ async fn checkout_does_not_follow_symlinks_of_the_tree() {
     assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
     // A committed symlink is not a change of the agent.
     let collected = world.collect(run(1), &at.base).await.unwrap();
-    assert_eq!(collected, ccc_core::git::Collected::Nothing);
+    assert!(matches!(collected, ccc_core::git::Collected::Nothing { .. }));
 }
 
 #[tokio::test]

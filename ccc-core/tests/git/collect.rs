@@ -34,7 +34,7 @@ async fn check(entries: &[Entry<'_>], cases: &[Case], policy: &TrustPolicy, reda
         let collect = world.host.collect(run(n), &at.base, policy, redactor);
         let collected = within(60, collect).await.unwrap_or_else(|e| panic!("{act}: {e}"));
         match (expect, &collected) {
-            (Nothing, Collected::Nothing) => {}
+            (Nothing, Collected::Nothing { .. }) => {}
             (Changes(wanted), Collected::Changes(set)) => {
                 let found: Vec<_> = set
                     .changes
@@ -607,7 +607,7 @@ async fn unreadable_files_are_named_in_the_refusal() {
         let collected = within(60, world.collect(run(1), &at.base)).await;
         match collected {
             // Root can read all files and collects them, or finds no change.
-            Ok(Collected::Changes(_) | Collected::Nothing) if root => {}
+            Ok(Collected::Changes(_) | Collected::Nothing { .. }) if root => {}
             Ok(Collected::Refused(refusal)) => {
                 assert!(refusal.reason.contains("cannot be read"), "{act}: {refusal:?}");
                 assert!(!refusal.paths.is_empty(), "{act}: {refusal:?}");
@@ -702,7 +702,7 @@ async fn nothing_with_a_token_s_shape_leaves() {
                 assert!(!may_leave && refusal.paths.len() == 1, "{path}: {refusal:?}");
                 assert!(!format!("{refusal:?}").contains(&RANDOM[..8]), "{refusal:?}");
             }
-            Collected::Nothing => panic!("{path}: {content}"),
+            Collected::Nothing { .. } => panic!("{path}: {content}"),
         }
     }
 }
@@ -738,7 +738,7 @@ async fn a_secret_of_the_base_is_not_new() {
         let paths = match world.collect(run(n), &at.base).await.unwrap() {
             Collected::Refused(refusal) => refusal.paths,
             Collected::Changes(_) => Vec::new(),
-            Collected::Nothing => panic!("{act}"),
+            Collected::Nothing { .. } => panic!("{act}"),
         };
         assert_eq!(paths, expected, "{act}");
     }
@@ -899,4 +899,61 @@ async fn symlinks_give_no_way_around_the_protected_names() {
         ),
     ];
     check(entries, &cases, &policy, &Redactor::default()).await;
+}
+
+#[tokio::test]
+async fn a_new_secret_that_begins_like_an_old_one_is_refused() {
+    // spec: X10b
+    let old = "SLACK=xoxb-482913057264-5719304826517-Zq7x0LmV2xKd9RwYb4NcJ6hG\n";
+    let api = "API_TOKEN=corp-prod-eu1-service77-Zq7x0LmV2xKd9RwYb4NcJ6hGfS1eUpA8\n";
+    let entries: &[Entry] = &[
+        ("100644", "slack.conf", old.as_bytes()),
+        ("100644", "api.conf", api.as_bytes()),
+        ("100644", "other", b"x\n"),
+    ];
+    let why = "looks like a secret";
+    check_default(
+        entries,
+        &[
+            ("echo y >> slack.conf; mv api.conf b.conf", Changes(&[('D', "api.conf"), ('A', "b.conf"), ('M', "slack.conf")])),
+            ("sed -i s/Zq7x0LmV2xKd9RwYb4NcJ6hG/pQ3sT8vW1yB5nM7kH2jF9dLc/ slack.conf", Refused(why, &["slack.conf"])),
+            (
+                "echo y >> slack.conf; sed s/Zq7x0LmV2xKd9RwYb4NcJ6hG/pQ3sT8vW1yB5nM7kH2jF9dLc/ slack.conf > other",
+                Refused(why, &["other"]),
+            ),
+            ("sed -i s/fS1eUpA8/Tk9qWz3R/ api.conf", Refused(why, &["api.conf"])),
+            ("sed -i 's/$/,more/' api.conf", Changes(&[('M', "api.conf")])),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn secrets_in_the_members_of_an_archive_are_found() {
+    // spec: X10a, X10b
+    let redactor = Redactor::default();
+    redactor.add(&Secret::from(LIVE));
+    let why = "looks like a secret";
+    let cases: &[Case] = &[
+        (
+            "printf ghp_q7Zt0LmV2xKd9RwY | gzip -n > t; printf b4NcJ6hGfS1eUpA8iTo3 | gzip -n >> t",
+            Refused(why, &["t"]),
+        ),
+        ("printf live-secret-0123456789 | gzip -n > s", Refused(why, &["s"])),
+        ("printf 'a live-secret-0123456789' | gzip -n | gzip -n > s", Refused(why, &["s"])),
+        ("printf 'a live-secret-' | gzip -n > s", Changes(&[('A', "s")])),
+    ];
+    check(TREE, cases, &TrustPolicy::default(), &redactor).await;
+}
+
+#[tokio::test]
+async fn work_in_a_submodule_alone_is_told() {
+    // spec: X6g
+    let world = World::new(&[("160000", "s", ELSEWHERE), ("100644", "a", b"a")]);
+    let at = world.checkout(run(1)).await.unwrap();
+    shell(&at.path, "git init -q s; echo x > s/f");
+    let Collected::Nothing { exceptions } = world.collect(run(1), &at.base).await.unwrap() else {
+        panic!("the files of a submodule were collected");
+    };
+    assert!(exceptions.join("").contains("checked out the submodule s"), "{exceptions:?}");
 }

@@ -221,7 +221,7 @@ async fn a_checkout_over_a_limit_writes_nothing() {
             // The path is just short enough.
             let at = checked_out.unwrap_or_else(|e| panic!("{name}: {e}"));
             let collected = within(120, world.collect(run(1), &at.base)).await.unwrap();
-            assert_eq!(collected, Collected::Nothing, "{name}");
+            assert!(matches!(collected, Collected::Nothing { .. }), "{name}");
             continue;
         }
         check(checked_out.map(drop), ErrorKind::LimitExceeded, &[words]);

@@ -35,6 +35,7 @@ fn only_attributes_of_line_ends_and_filters_are_kept() {
             "[attr]unix text eol=lf\n[attr]both unix binary\n*.sh unix\n*.b both\n",
             "\"*.sh\" text eol=lf\n\"*.b\" text eol=lf -text\n",
         ),
+        ("[attr]text filter=x\n* text\n", "\"*\" text ccc-filter=x\n"),
         ("[attr]loop loop text\n* loop\n", &format!("\"*\"{}\n", " text".repeat(8))),
         ("\u{feff}/a text\n  b  text\n", "\"/a\" text\n\"b\" text\n"),
         ("\"a b\\\"\\303\\244\\n\" text\n", "\"a b\\\"\\303\\244\\012\" text\n"),

@@ -16,7 +16,10 @@ pub(in crate::pipeline) async fn collect(
     report: AgentReport,
 ) -> Result<CollectedRun, Halt> {
     let tree = match read_changes(run, &base.commit).await? {
-        Collected::Nothing => None,
+        Collected::Nothing { exceptions } => {
+            run.record_exceptions(exceptions);
+            None
+        }
         Collected::Changes(set) => {
             let paths = set.changes.iter().map(|change| change.path.as_str());
             run.record_exceptions(run.parts.policy.permitted_changes(paths));

@@ -8,7 +8,8 @@ use super::document::OPTIONS;
 const QUIET: [&str; 7] = ["a", "code", "pre", "tt", "style", "script", "textarea"];
 
 /// Returns the parts of `text` in which a VCS host finds mentions. A VCS host finds none in code,
-/// in links and addresses, in the titles and texts of images, and in markup (spec: X20d).
+/// in links and addresses, in the titles and texts of images, and in markup. A quote also counts as a
+/// part without mentions, because its author asked for nothing (spec: X20d).
 ///
 /// # Examples
 ///
@@ -24,11 +25,15 @@ pub fn mentionable_text(text: &str) -> String {
     let mut found = Found::default();
     for event in Parser::new_ext(&text, OPTIONS) {
         match event {
-            Event::Start(Tag::Link { .. } | Tag::Image { .. } | Tag::CodeBlock(_)) => {
+            Event::Start(
+                Tag::Link { .. } | Tag::Image { .. } | Tag::CodeBlock(_) | Tag::BlockQuote(_),
+            ) => {
                 found.quiet += 1;
                 found.separate();
             }
-            Event::End(TagEnd::Link | TagEnd::Image | TagEnd::CodeBlock) => {
+            Event::End(
+                TagEnd::Link | TagEnd::Image | TagEnd::CodeBlock | TagEnd::BlockQuote(_),
+            ) => {
                 found.quiet = found.quiet.saturating_sub(1);
             }
             Event::Text(text) => found.push(&text),

@@ -5,24 +5,29 @@ use super::vector::{Vector, dies, keeps, lays_out, runs, shows};
 
 const CLONE: &str = "git clone -q $REMOTE $AWAY/clone";
 const NAMES: &str = "the agent's changes contain a file name that git rejects";
+const FILTERED: &str = "the repository stores the changed files through a git filter, which does not run \
+                        here: a commit would contain the files as they are";
 const CONFIGURES: &str = "the agent changed protected files that configure git or approvals";
 
 pub(crate) const VECTORS: &[Vector] = &[
     // Attributes of the repository, for a git whose configuration defines such a program.
     runs("tree: filter", "rm .git/info/attributes; git config filter.x.clean $EVIL", "git add -A")
-        .over(&[("100644", ".gitattributes", b"* filter=x\n")]),
+        .over(&[("100644", ".gitattributes", b"* filter=x\n")])
+        .refused(FILTERED, &["README.md"]),
     runs(
         "tree: filter in a directory",
         "rm .git/info/attributes; git config filter.x.clean $EVIL; echo x > bin/new",
         "git add -A",
     )
-    .over(&[("100644", "bin/.gitattributes", b"* filter=x\n")]),
+    .over(&[("100644", "bin/.gitattributes", b"* filter=x\n")])
+    .refused(FILTERED, &["bin/new"]),
     runs(
         "tree: filter by a macro",
         "rm .git/info/attributes; git config filter.x.clean $EVIL",
         "git add -A",
     )
-    .over(&[("100644", ".gitattributes", b"[attr]text filter=x\n* text\n")]),
+    .over(&[("100644", ".gitattributes", b"[attr]text filter=x\n* text\n")])
+    .refused(FILTERED, &["README.md"]),
     runs(
         "tree: diff driver",
         "rm .git/info/attributes; git config diff.x.command $EVIL",
@@ -42,8 +47,8 @@ pub(crate) const VECTORS: &[Vector] = &[
         "tree: smudge filter",
         "git clone -q -c filter.x.smudge='tr a-z b-za' $REMOTE $AWAY/clone",
     )
-    .over(&[("100644", ".gitattributes", b"*.md filter=x\n")]),
-    lays_out("tree: eol=crlf", CLONE).over(&[("100644", ".gitattributes", b"*.md eol=crlf\n")]),
+    .over(&[("100644", ".gitattributes", b"*.md filter=x\n")])
+    .refused(FILTERED, &["README.md"]),
     lays_out("tree: ident", CLONE)
         .over(&[("100644", ".gitattributes", b"f ident\n"), ("100644", "f", b"$Id$\n")]),
     lays_out("tree: ident by a macro", CLONE)
@@ -55,10 +60,6 @@ pub(crate) const VECTORS: &[Vector] = &[
     // Attributes of the repository that change added files.
     keeps("tree: text", "rm .git/info/attributes; printf 'a\\r\\nc\\r\\n' > f")
         .over(&[("100644", ".gitattributes", b"f text\n"), ("100644", "f", b"a\r\nb\r\n")]),
-    keeps("tree: text=auto in a directory", "rm .git/info/attributes; printf 'a\\r\\n' > sub/f")
-        .over(&[("100644", "sub/.gitattributes", b"f text=auto\n"), ("100644", "sub/f", b"a\n")]),
-    keeps("tree: crlf=input", "rm .git/info/attributes; printf 'a\\r\\nc\\r\\n' > f")
-        .over(&[("100644", ".gitattributes", b"f crlf=input\n"), ("100644", "f", b"a\nb\n")]),
     keeps("tree: ident in a changed file", "rm .git/info/attributes; echo '$Id: 2 $' > f")
         .over(&[("100644", ".gitattributes", b"f ident\n"), ("100644", "f", b"$Id$\n")]),
     dies("tree: encoding that a file does not have", "rm .git/info/attributes; printf odd > f")
