@@ -245,6 +245,8 @@ mod tests {
             ("@claude-bot fix it", false),
             ("mail me@claude.example", false),
             ("see @claude.example", false),
+            ("we use @claude/sdk", false),
+            ("@claude/ is a folder", true),
             ("github.com/@claude", false),
             ("claude fix it", false),
             ("", false),

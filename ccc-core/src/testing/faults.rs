@@ -100,6 +100,11 @@ impl Faults {
         lock(&self.state).calls.iter().filter(|call| **call == name).count()
     }
 
+    /// Waits until no call hangs because of [`Fault::Hang`]. Returns at once while no call hangs.
+    pub async fn until_no_call_hangs(&self) {
+        let _ = self.hanging.subscribe().wait_for(|hanging| !*hanging).await;
+    }
+
     /// Records a call with the name `name`. If the plan has a fault for this call's number, injects
     /// the fault. Otherwise, awaits `call` and returns the result of `call`.
     pub(super) async fn around<T>(

@@ -154,12 +154,11 @@ fn encoded_and_split_secrets_are_found() {
 #[test]
 fn the_value_of_a_secret_does_not_depend_on_its_encoding() {
     let token = Random(4).token();
-    // The prefix and the minimum length of the format are compared.
-    let (compared, value) =
-        (token.as_bytes()[..34].to_vec(), |bytes: &[u8]| scanned(bytes).secrets);
+    let (compared, value) = (token.as_bytes().to_vec(), |bytes: &[u8]| scanned(bytes).secrets);
     assert_eq!(value(token.as_bytes()), [&*compared]);
     // Text on the next line can look like a part of the token.
-    assert!(value(format!("{token}\nmore").as_bytes()).iter().all(|found| *found == compared));
+    let found = value(format!("{token}\nmore").as_bytes());
+    assert!(found.iter().all(|found| found.starts_with(&compared)), "{found:?}");
     for bytes in [gzip(token.as_bytes()), utf16(&token, false), base64(token.as_bytes()).into()] {
         let values = value(&bytes);
         assert!(values.contains(&compared), "{values:?}");
