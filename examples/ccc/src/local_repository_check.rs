@@ -9,8 +9,21 @@ use std::path::{Path, PathBuf};
 use ccc_core::untrusted_text::one_line;
 use ccc_core::{BranchPrefix, Error, ErrorKind, Result};
 
+use crate::blocking::spawn_blocking;
 use crate::git::{git_in, safe_directories};
-use crate::local_repository::{RepositoryView, git_directories, is_repository};
+use crate::local_repository::{MAX_LINE_FILE, RepositoryView, git_directories, is_repository};
+
+/// The files of a git directory that git reads, each with its maximum size in bytes. Git reads some of
+/// them into memory as a whole.
+const FILES: &[(&str, u64)] = &[
+    ("HEAD", MAX_LINE_FILE),
+    ("config", 16 << 20),
+    ("config.worktree", 16 << 20),
+    ("commondir", MAX_LINE_FILE),
+    ("packed-refs", u64::MAX),
+    ("shallow", 64 << 20),
+    ("objects/info/alternates", MAX_LINE_FILE),
+];
 
 /// A repository that a run can use.
 #[derive(Debug)]
@@ -32,10 +45,16 @@ impl CheckedRepository {
     /// `safe.directory` does not permit it, [`ErrorKind::InvalidInput`] if a run cannot use
     /// the repository: with SHA-256 object names, a shallow clone, or a partial clone.
     pub(crate) async fn open(path: &Path, prefix: &BranchPrefix) -> Result<Self> {
-        let root = repository_root(path)?;
-        for directory in git_directories(&root) {
-            check_files(&root, &directory)?;
-        }
+        let path = path.to_owned();
+        // A file system of the repository can hang.
+        let root = spawn_blocking(move || {
+            let root = repository_root(&path)?;
+            for directory in git_directories(&root)? {
+                check_files(&root, &directory)?;
+            }
+            Ok(root)
+        })
+        .await?;
         let safe = safe_directories().await?;
         let branch = current_branch(&root, &safe).await?;
         check_object_format(&root, &safe).await?;
@@ -55,17 +74,15 @@ fn repository_root(path: &Path) -> Result<PathBuf> {
         .map_err(|e| not_found(format!("cannot find the directory {shown}")).with_source(e))?;
     let device = |path: &Path| std::fs::metadata(path).map(|found| found.dev()).ok();
     let start = device(&absolute);
-    absolute
-        .ancestors()
-        .take_while(|directory| device(directory) == start)
-        .find(|directory| is_repository(directory))
-        .map(Path::to_owned)
-        .ok_or_else(|| {
-            not_found(format!(
-                "the directory {shown} is not in a git repository: pass the directory of a repository, or create one there with \
-                 `git init` and a first commit"
-            ))
-        })
+    for directory in absolute.ancestors().take_while(|directory| device(directory) == start) {
+        if is_repository(directory)? {
+            return Ok(directory.to_owned());
+        }
+    }
+    Err(not_found(format!(
+        "the directory {shown} is not in a git repository: pass the directory of a repository, or create one there with \
+         `git init` and a first commit"
+    )))
 }
 
 /// Checks that the files in `git_dir`, a git directory of the repository at `root`, are regular files,
@@ -73,19 +90,20 @@ fn repository_root(path: &Path) -> Result<PathBuf> {
 /// of the repository.
 fn check_files(root: &Path, git_dir: &Path) -> Result<()> {
     let step = "restore it from a clone of the repository";
-    for name in [
-        "HEAD",
-        "config",
-        "config.worktree",
-        "commondir",
-        "packed-refs",
-        "shallow",
-        "objects/info/alternates",
-    ] {
+    for (name, most) in FILES {
         // The type is read without opening the file. A symlink to a regular file is harmless.
-        if std::fs::metadata(git_dir.join(name)).is_ok_and(|found| !found.is_file()) {
+        let path = git_dir.join(name);
+        let Ok(found) = std::fs::metadata(&path) else { continue };
+        // A file of `/proc` has the length 0, and can have contents without an end.
+        let pseudo = found.len() == 0 && path.is_symlink();
+        if !found.is_file() || pseudo {
             let why =
                 format!("has the file {name} in its git directory, which is not a regular file");
+            return Err(unusable(root, &why, step));
+        }
+        if found.len() > *most {
+            let why =
+                format!("has the file {name} in its git directory with more than {most} bytes");
             return Err(unusable(root, &why, step));
         }
     }
@@ -239,6 +257,49 @@ mod tests {
                     );
                 }
             }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_long_file_or_a_file_without_an_end_is_not_read() {
+        // spec: X20e
+        /// The replacement of a file: a sparse file with this number of bytes, or a symlink.
+        enum New {
+            Sparse(u64),
+            Link(&'static str),
+        }
+        use New::{Link, Sparse};
+        for (name, new, expected) in [
+            (".git", Sparse(5 << 30), "more than 64 KiB"),
+            (".git", Sparse((64 << 10) + 1), "more than 64 KiB"),
+            (".git", Sparse(64 << 10), "is not in a git repository"),
+            (".git", Link("/proc/kmsg"), "is not in a git repository"),
+            (".git", Link("/dev/zero"), "is not in a git repository"),
+            (".git/commondir", Sparse(3 << 30), "more than 64 KiB"),
+            (".git/commondir", Link("/proc/kmsg"), "the file commondir"),
+            (".git/commondir", Link("/dev/zero"), "the file commondir"),
+            (".git/HEAD", Sparse(5 << 30), "the file HEAD"),
+            (".git/HEAD", Link("/proc/kmsg"), "the file HEAD"),
+            (".git/config", Sparse(5 << 30), "the file config"),
+            (".git/config", Link("/proc/kmsg"), "the file config"),
+            (".git/objects/info/alternates", Sparse(5 << 30), "the file objects/info/alternates"),
+        ] {
+            let directory = tempfile::tempdir().unwrap();
+            let root = directory.path().join("repository");
+            std::fs::create_dir(&root).unwrap();
+            git(&root, &["init", "--quiet"]);
+            git(&root, &["commit", "--quiet", "--allow-empty", "--message", "start"]);
+            let path = root.join(name);
+            match path.is_dir() {
+                true => std::fs::remove_dir_all(&path).unwrap(),
+                false => drop(std::fs::remove_file(&path)),
+            }
+            match new {
+                Sparse(bytes) => std::fs::File::create(&path).unwrap().set_len(bytes).unwrap(),
+                Link(target) => std::os::unix::fs::symlink(target, &path).unwrap(),
+            }
+            let error = CheckedRepository::open(&root, &BranchPrefix::default()).await.unwrap_err();
+            assert!(error.to_string().contains(expected), "{name}: {error}");
         }
     }
 }
