@@ -196,7 +196,9 @@ fn git_directory(path: &Path) -> Result<Option<PathBuf>> {
 /// # Errors
 /// [`ErrorKind::InvalidInput`] if a file of the git directory is too long.
 pub(crate) fn git_directories(path: &Path) -> Result<Vec<PathBuf>> {
-    Ok(git_directory(path)?.into_iter().chain(data_directory(path)?).collect())
+    let (git_dir, data) = (git_directory(path)?, data_directory(path)?);
+    let other = git_dir.filter(|git_dir| std::fs::canonicalize(git_dir).ok() != data);
+    Ok(other.into_iter().chain(data).collect())
 }
 
 /// Returns the directory with the objects and the refs of the repository at `path`.
