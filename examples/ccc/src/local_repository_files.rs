@@ -49,7 +49,8 @@ pub(crate) fn check_files(root: &Path, git_dir: &Path) -> Result<()> {
     for name in ["refs", "refs/heads", "reftable", "objects"] {
         let Ok(found) = std::fs::symlink_metadata(git_dir.join(name)) else { continue };
         // In the format reftable, `refs/heads` is a file.
-        if !found.is_dir() && !(name == "refs/heads" && found.is_file()) {
+        let is_usual = found.is_dir() || name == "refs/heads" && found.is_file();
+        if !is_usual {
             let why = format!("has {name} in its git directory, which is not a directory");
             return Err(unusable(root, &why, RESTORE));
         }
