@@ -23,6 +23,7 @@ mod http;
 mod local_host;
 mod local_repository;
 mod local_repository_check;
+mod local_repository_files;
 #[cfg(feature = "cli")]
 mod logging;
 mod model_credential;

@@ -1,13 +1,18 @@
 //! Access to a git repository on this machine that runs no program of the repository.
 
 use std::ffi::OsStr;
-use std::io::Write as _;
+use std::fs::{Metadata, OpenOptions};
+use std::io::{Read as _, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{MetadataExt as _, symlink};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 use ccc_core::{BranchPrefix, Error, ErrorKind, Result};
 use tempfile::TempDir;
+
+/// Maximum size of a file of a git directory that contains one line, in bytes. Such a line is a path or
+/// the name of a ref.
+pub(crate) const MAX_LINE_FILE: u64 = 64 << 10;
 
 /// The configuration of a [`RepositoryView`]. Git reads no other configuration, because the
 /// environment of the calls of git excludes that of the system and of the user.
@@ -45,10 +50,11 @@ impl RepositoryView {
     /// a bare repository.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] if there is no git repository at `path`, [`ErrorKind::Unavailable`]
-    /// if the view cannot be written.
+    /// [`ErrorKind::NotFound`] if there is no git repository at `path`, [`ErrorKind::InvalidInput`] if
+    /// a file of its git directory is too long, [`ErrorKind::Unavailable`] if the view cannot be
+    /// written.
     pub(crate) fn new(path: &Path) -> Result<Self> {
-        let data = data_directory(path).ok_or_else(|| {
+        let data = data_directory(path)?.ok_or_else(|| {
             let line = format!("the directory {} is not a git repository", path.display());
             Error::new(ErrorKind::NotFound, line)
         })?;
@@ -74,7 +80,7 @@ impl RepositoryView {
             lines.push_str(&format!("\thideRefs = \"!{name}\"\n"));
         }
         let file = self.path().join("config");
-        let append = std::fs::OpenOptions::new().append(true).open(file);
+        let append = OpenOptions::new().append(true).open(file);
         append.and_then(|mut file| file.write_all(lines.as_bytes())).map_err(|e| {
             let line = "cannot write a directory for git: check the directory for temporary files";
             Error::new(ErrorKind::Unavailable, line).with_source(e)
@@ -120,52 +126,91 @@ fn fill(view: &Path, data: &Path) -> std::io::Result<()> {
 
 /// Returns whether there is a repository at `path`: a directory with `.git`, a linked worktree, a
 /// working tree of a submodule, or a bare repository.
-pub(crate) fn is_repository(path: &Path) -> bool {
-    data_directory(path).is_some()
+///
+/// # Errors
+/// [`ErrorKind::InvalidInput`] if a file of its git directory is too long.
+pub(crate) fn is_repository(path: &Path) -> Result<bool> {
+    Ok(data_directory(path)?.is_some())
 }
 
 /// Returns the directory that the file `file` of git names after `prefix`. Does not open a FIFO or a
 /// device, which could block this process.
-fn linked(file: &Path, prefix: &str) -> Option<PathBuf> {
-    if !file.is_file() {
-        return None;
+///
+/// # Errors
+/// [`ErrorKind::InvalidInput`] if the file has more than [`MAX_LINE_FILE`] bytes.
+fn linked(file: &Path, prefix: &str) -> Result<Option<PathBuf>> {
+    let read = |found: &Metadata| found.is_file() && found.len() > 0;
+    // A file of `/proc`, whose length is 0, can have contents without an end.
+    let Some(found) = std::fs::metadata(file).ok().filter(read) else { return Ok(None) };
+    if found.len() > MAX_LINE_FILE {
+        return Err(too_long(file));
     }
-    let text = std::fs::read(file).ok()?;
-    let mut target = text.strip_prefix(prefix.as_bytes())?;
+    // Another file can have replaced the one above.
+    let nonblock = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let Ok(opened) = OpenOptions::new().read(true).custom_flags(nonblock).open(file) else {
+        return Ok(None);
+    };
+    if !opened.metadata().is_ok_and(|found| read(&found)) {
+        return Ok(None);
+    }
+    let mut text = Vec::new();
+    if opened.take(MAX_LINE_FILE + 1).read_to_end(&mut text).is_err() {
+        return Ok(None);
+    }
+    if text.len() as u64 > MAX_LINE_FILE {
+        return Err(too_long(file));
+    }
+    let Some(mut target) = text.strip_prefix(prefix.as_bytes()) else { return Ok(None) };
     while let [rest @ .., b'\n' | b'\r'] = target {
         target = rest;
     }
-    Some(file.parent()?.join(OsStr::from_bytes(target)))
+    Ok(file.parent().map(|parent| parent.join(OsStr::from_bytes(target))))
+}
+
+/// Returns the error that `file`, which git would read as one line, is too long.
+fn too_long(file: &Path) -> Error {
+    let line = format!(
+        "the file {} of a git repository has more than {} KiB, but git reads a single line from it: \
+         restore it from a clone of the repository",
+        file.display(),
+        MAX_LINE_FILE >> 10
+    );
+    Error::new(ErrorKind::InvalidInput, line)
 }
 
 /// Returns the git directory of the working tree or bare repository at `path`.
-fn git_directory(path: &Path) -> Option<PathBuf> {
+fn git_directory(path: &Path) -> Result<Option<PathBuf>> {
     let dot_git = path.join(".git");
     if dot_git.is_dir() {
-        Some(dot_git)
+        Ok(Some(dot_git))
     } else if dot_git.is_file() {
         linked(&dot_git, "gitdir: ")
     } else {
-        Some(path.to_owned())
+        Ok(Some(path.to_owned()))
     }
 }
 
 /// Returns the git directory of the repository at `path`, and the one with its objects and refs if
 /// that is another one.
-pub(crate) fn git_directories(path: &Path) -> Vec<PathBuf> {
-    git_directory(path).into_iter().chain(data_directory(path)).collect()
+///
+/// # Errors
+/// [`ErrorKind::InvalidInput`] if a file of the git directory is too long.
+pub(crate) fn git_directories(path: &Path) -> Result<Vec<PathBuf>> {
+    let (git_dir, data) = (git_directory(path)?, data_directory(path)?);
+    let other = git_dir.filter(|git_dir| std::fs::canonicalize(git_dir).ok() != data);
+    Ok(other.into_iter().chain(data).collect())
 }
 
 /// Returns the directory with the objects and the refs of the repository at `path`.
-fn data_directory(path: &Path) -> Option<PathBuf> {
-    let git_dir = git_directory(path)?;
+fn data_directory(path: &Path) -> Result<Option<PathBuf>> {
+    let Some(git_dir) = git_directory(path)? else { return Ok(None) };
     if std::fs::symlink_metadata(git_dir.join("HEAD")).is_err() {
-        return None;
+        return Ok(None);
     }
     // A linked worktree shares the data of the repository that it belongs to.
-    let data = linked(&git_dir.join("commondir"), "").unwrap_or(git_dir);
-    let data = std::fs::canonicalize(data).ok()?;
-    (data.join("objects").is_dir() && data.join("refs").is_dir()).then_some(data)
+    let data = linked(&git_dir.join("commondir"), "")?.unwrap_or(git_dir);
+    let Ok(data) = std::fs::canonicalize(data) else { return Ok(None) };
+    Ok((data.join("objects").is_dir() && data.join("refs").is_dir()).then_some(data))
 }
 
 #[cfg(test)]

@@ -9,8 +9,10 @@ use std::path::{Path, PathBuf};
 use ccc_core::untrusted_text::one_line;
 use ccc_core::{BranchPrefix, Error, ErrorKind, Result};
 
+use crate::blocking::spawn_blocking;
 use crate::git::{git_in, safe_directories};
 use crate::local_repository::{RepositoryView, git_directories, is_repository};
+use crate::local_repository_files::{check_branch, check_files, unusable};
 
 /// A repository that a run can use.
 #[derive(Debug)]
@@ -32,15 +34,29 @@ impl CheckedRepository {
     /// `safe.directory` does not permit it, [`ErrorKind::InvalidInput`] if a run cannot use
     /// the repository: with SHA-256 object names, a shallow clone, or a partial clone.
     pub(crate) async fn open(path: &Path, prefix: &BranchPrefix) -> Result<Self> {
-        let root = repository_root(path)?;
-        for directory in git_directories(&root) {
-            check_files(&root, &directory)?;
-        }
+        let path = path.to_owned();
+        // A file system of the repository can hang.
+        let root = spawn_blocking(move || {
+            let root = repository_root(&path)?;
+            for directory in git_directories(&root)? {
+                check_files(&root, &directory)?;
+            }
+            Ok(root)
+        })
+        .await?;
         let safe = safe_directories().await?;
         let branch = current_branch(&root, &safe).await?;
         check_object_format(&root, &safe).await?;
-        let view = RepositoryView::new(&root)?;
-        view.hide_other_refs(&branch, prefix)?;
+        let (at, checked_out, prefix) = (root.clone(), branch.clone(), prefix.clone());
+        let view = spawn_blocking(move || {
+            for directory in git_directories(&at)? {
+                check_branch(&at, &directory, &checked_out)?;
+            }
+            let view = RepositoryView::new(&at)?;
+            view.hide_other_refs(&checked_out, &prefix)?;
+            Ok(view)
+        })
+        .await?;
         check_complete(&root, &view, &branch).await?;
         Ok(Self { root, view, branch })
     }
@@ -55,47 +71,15 @@ fn repository_root(path: &Path) -> Result<PathBuf> {
         .map_err(|e| not_found(format!("cannot find the directory {shown}")).with_source(e))?;
     let device = |path: &Path| std::fs::metadata(path).map(|found| found.dev()).ok();
     let start = device(&absolute);
-    absolute
-        .ancestors()
-        .take_while(|directory| device(directory) == start)
-        .find(|directory| is_repository(directory))
-        .map(Path::to_owned)
-        .ok_or_else(|| {
-            not_found(format!(
-                "the directory {shown} is not in a git repository: pass the directory of a repository, or create one there with \
-                 `git init` and a first commit"
-            ))
-        })
-}
-
-/// Checks that the files in `git_dir`, a git directory of the repository at `root`, are regular files,
-/// and that its refs are not symlinks. Git would wait for a writer of a FIFO, and write refs outside
-/// of the repository.
-fn check_files(root: &Path, git_dir: &Path) -> Result<()> {
-    let step = "restore it from a clone of the repository";
-    for name in [
-        "HEAD",
-        "config",
-        "config.worktree",
-        "commondir",
-        "packed-refs",
-        "shallow",
-        "objects/info/alternates",
-    ] {
-        // The type is read without opening the file. A symlink to a regular file is harmless.
-        if std::fs::metadata(git_dir.join(name)).is_ok_and(|found| !found.is_file()) {
-            let why =
-                format!("has the file {name} in its git directory, which is not a regular file");
-            return Err(unusable(root, &why, step));
+    for directory in absolute.ancestors().take_while(|directory| device(directory) == start) {
+        if is_repository(directory)? {
+            return Ok(directory.to_owned());
         }
     }
-    for name in ["refs", "refs/heads"] {
-        if std::fs::symlink_metadata(git_dir.join(name)).is_ok_and(|found| !found.is_dir()) {
-            let why = format!("has {name} in its git directory, which is not a directory");
-            return Err(unusable(root, &why, step));
-        }
-    }
-    Ok(())
+    Err(not_found(format!(
+        "the directory {shown} is not in a git repository: pass the directory of a repository, or create one there with \
+         `git init` and a first commit"
+    )))
 }
 
 /// Returns the branch that HEAD of the repository at `root` names.
@@ -190,11 +174,6 @@ fn quoted(path: &Path) -> String {
     shlex::try_quote(&path).map_or_else(|_| path.to_string(), Cow::into_owned)
 }
 
-fn unusable(root: &Path, why: &str, step: &str) -> Error {
-    let line = format!("the git repository {} {why}: {step}", root.display());
-    Error::new(ErrorKind::InvalidInput, line)
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a failure fails the test")]
@@ -212,7 +191,14 @@ mod tests {
             ("packed-refs", "the file packed-refs"),
             ("shallow", "the file shallow"),
             ("objects/info/alternates", "the file objects/info/alternates"),
-            ("refs/heads", "has refs/heads"),
+            ("refs/heads/main", "the file refs/heads/main"),
+            ("refs/tags/a", "the file refs/tags/a"),
+            ("refs/heads/claude/a", "the file refs/heads/claude/a"),
+            ("objects/info/commit-graph", "the file objects/info/commit-graph"),
+            ("objects/info/commit-graphs/a", "the file objects/info/commit-graphs/a"),
+            ("objects/pack/pack-1.idx", "the file objects/pack/pack-1.idx"),
+            ("objects/00", "the file objects/00"),
+            ("reftable/tables.list", "the file reftable/tables.list"),
             ("description", ""),
         ] {
             let directory = tempfile::tempdir().unwrap();
@@ -221,15 +207,10 @@ mod tests {
             git(&root, &["init", "--quiet"]);
             git(&root, &["commit", "--quiet", "--allow-empty", "--message", "start"]);
             let path = root.join(".git").join(name);
-            if name == "refs/heads" {
-                let outside = directory.path().join("outside");
-                std::fs::rename(&path, &outside).unwrap();
-                std::os::unix::fs::symlink(outside, &path).unwrap();
-            } else {
-                let _ = std::fs::remove_file(&path);
-                let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
-                assert!(made.success());
-            }
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            let _ = std::fs::remove_file(&path);
+            let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+            assert!(made.success());
             match CheckedRepository::open(&root, &BranchPrefix::default()).await {
                 Ok(_) => assert_eq!(expected, "", "{name}"),
                 Err(error) => {
@@ -239,6 +220,130 @@ mod tests {
                     );
                 }
             }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_long_file_or_a_file_without_an_end_is_not_read() {
+        // spec: X20e
+        /// The replacement of a file: a sparse file with this number of bytes, or a symlink.
+        enum New {
+            Sparse(u64),
+            Link(&'static str),
+        }
+        use New::{Link, Sparse};
+        for (name, new, expected) in [
+            (".git", Sparse(5 << 30), "more than 64 KiB"),
+            (".git", Sparse((64 << 10) + 1), "more than 64 KiB"),
+            (".git", Sparse(64 << 10), "is not in a git repository"),
+            (".git", Link("/proc/kmsg"), "is not in a git repository"),
+            (".git", Link("/dev/zero"), "is not in a git repository"),
+            (".git/commondir", Sparse(3 << 30), "more than 64 KiB"),
+            (".git/commondir", Link("/proc/kmsg"), "the file commondir"),
+            (".git/commondir", Link("/dev/zero"), "the file commondir"),
+            (".git/HEAD", Sparse(5 << 30), "the file HEAD"),
+            (".git/HEAD", Link("/proc/kmsg"), "the file HEAD"),
+            (".git/config", Sparse(5 << 30), "the file config"),
+            (".git/config", Link("/proc/kmsg"), "the file config"),
+            (".git/objects/info/alternates", Sparse(5 << 30), "the file objects/info/alternates"),
+        ] {
+            let directory = tempfile::tempdir().unwrap();
+            let root = directory.path().join("repository");
+            std::fs::create_dir(&root).unwrap();
+            git(&root, &["init", "--quiet"]);
+            git(&root, &["commit", "--quiet", "--allow-empty", "--message", "start"]);
+            let path = root.join(name);
+            match path.is_dir() {
+                true => std::fs::remove_dir_all(&path).unwrap(),
+                false => drop(std::fs::remove_file(&path)),
+            }
+            match new {
+                Sparse(bytes) => std::fs::File::create(&path).unwrap().set_len(bytes).unwrap(),
+                Link(target) => std::os::unix::fs::symlink(target, &path).unwrap(),
+            }
+            let error = CheckedRepository::open(&root, &BranchPrefix::default()).await.unwrap_err();
+            assert!(error.to_string().contains(expected), "{name}: {error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_repository_with_symlinks_that_a_push_writes_through_is_refused() {
+        // spec: X20e
+        for (name, prefix, expected) in [
+            ("refs", "claude/", "has refs "),
+            ("refs/heads", "claude/", "has refs/heads "),
+            ("refs/heads/claude", "claude/", "the file refs/heads/claude"),
+            ("refs/heads/bots", "bots/claude/fix-", "the file refs/heads/bots"),
+            ("refs/heads/bots/claude", "bots/claude/fix-", "the file refs/heads/bots/claude"),
+            ("refs/heads/main", "claude/", "the file refs/heads/main"),
+            ("objects", "claude/", "has objects "),
+            ("objects/0f", "claude/", "the file objects/0f"),
+            ("objects/pack", "claude/", "the file objects/pack"),
+            ("objects/info", "claude/", "the file objects/info"),
+            ("reftable", "claude/", "has reftable "),
+            ("packed-refs", "claude/", "the file packed-refs"),
+            ("shallow", "claude/", "the file shallow"),
+            ("logs", "claude/", ""),
+        ] {
+            let directory = tempfile::tempdir().unwrap();
+            let root = directory.path().join("repository");
+            std::fs::create_dir(&root).unwrap();
+            git(&root, &["init", "--quiet"]);
+            git(&root, &["commit", "--quiet", "--allow-empty", "--message", "start"]);
+            let (path, outside) = (root.join(".git").join(name), directory.path().join("outside"));
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            if std::fs::rename(&path, &outside).is_err() {
+                match ["packed-refs", "shallow"].contains(&name) {
+                    true => std::fs::write(&outside, "# a file\n").unwrap(),
+                    false => std::fs::create_dir(&outside).unwrap(),
+                }
+            }
+            std::os::unix::fs::symlink(outside, &path).unwrap();
+            let prefix = BranchPrefix::new(prefix).unwrap();
+            match CheckedRepository::open(&root, &prefix).await {
+                Ok(_) => assert_eq!(expected, "", "{name}"),
+                Err(error) => {
+                    let shown = error.to_string();
+                    assert!(!expected.is_empty() && shown.contains(expected), "{name}: {shown}");
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn ordinary_repositories_pass_the_checks_of_their_files() {
+        // spec: X20e
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        let plain = at("plain");
+        std::fs::create_dir(&plain).unwrap();
+        git(&plain, &["init", "--quiet"]);
+        git(&plain, &["commit", "--quiet", "--allow-empty", "--message", "start"]);
+        git(&plain, &["branch", "claude/issue-1"]);
+        git(&plain, &["worktree", "add", "--quiet", "-b", "side", "../worktree"]);
+        git(directory.path(), &["clone", "--quiet", "--bare", "plain", "bare.git"]);
+        git(directory.path(), &["clone", "--quiet", "--shared", "plain", "shared"]);
+        git(directory.path(), &["clone", "--quiet", "plain", "packed"]);
+        git(&at("packed"), &["gc", "--quiet"]);
+        git(&at("packed"), &["multi-pack-index", "write"]);
+        git(&at("packed"), &["commit-graph", "write", "--reachable", "--split"]);
+        let (old, moved) = (at("packed/.git/objects/pack"), at("moved.pack"));
+        let pack = std::fs::read_dir(old).unwrap().map(|entry| entry.unwrap().path());
+        let pack = pack.into_iter().find(|path| path.extension().unwrap() == "pack").unwrap();
+        std::fs::rename(&pack, &moved).unwrap();
+        std::os::unix::fs::symlink(moved, pack).unwrap();
+        std::os::unix::fs::symlink("plain/.git", at("link.git")).unwrap();
+        let mut names = vec!["plain", "worktree", "bare.git", "shared", "packed", "link.git"];
+        // A version of git that does not know the option knows no reftable.
+        let mut reftable = std::process::Command::new("git");
+        reftable.args(["init", "--quiet", "--initial-branch=main", "--ref-format=reftable"]);
+        if reftable.arg(at("reftable")).status().is_ok_and(|status| status.success()) {
+            git(&at("reftable"), &["commit", "--quiet", "--allow-empty", "--message", "start"]);
+            names.push("reftable");
+        }
+        for name in names {
+            let opened = CheckedRepository::open(&at(name), &BranchPrefix::default()).await;
+            assert!(opened.is_ok(), "{name}: {opened:?}");
         }
     }
 }

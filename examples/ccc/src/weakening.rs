@@ -1,6 +1,7 @@
 //! The settings that weaken a protection: each in words, and the combinations that are dangerous.
 
 use ccc_core::policy::Weakening;
+use url::{Host, Url};
 
 use crate::config::Config;
 
@@ -136,7 +137,7 @@ fn found(config: &Config, runner: &str, isolated: bool) -> Vec<(Kind, String)> {
     }
     let url = config.model.url.as_deref().unwrap_or_default();
     add(
-        url.starts_with("http://") && !is_loopback(url),
+        is_unencrypted(url),
         Kind::UnencryptedModel,
         "model.url is an http:// address of another machine: the model's credential and the code \
          are sent unencrypted"
@@ -179,12 +180,17 @@ fn of_policy(weakening: &Weakening) -> (Kind, &'static str) {
     }
 }
 
-/// Returns whether the address `url` is on this machine.
-fn is_loopback(url: &str) -> bool {
-    let host = url.split("://").nth(1).and_then(|rest| rest.split(['/', '?']).next());
-    let host = host.unwrap_or_default();
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name).trim_matches(['[', ']']);
-    name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+/// Returns whether a connection to `url` is unencrypted and leaves this machine. The parser is that of
+/// the HTTP client, which accepts more forms than `http://HOST`.
+fn is_unencrypted(url: &str) -> bool {
+    let Ok(url) = Url::parse(url) else { return false };
+    let loopback = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.to_canonical().is_loopback(),
+        None => false,
+    };
+    url.scheme() == "http" && !loopback
 }
 
 #[cfg(test)]
@@ -215,7 +221,10 @@ mod tests {
             "[policy]\nimages = ['ghcr.io/o/*']",
             "[model]\nurl = 'http://127.0.0.1:1/v1'",
             "[model]\nurl = 'http://[::1]:1'",
+            "[model]\nurl = 'HTTP://LOCALHOST:1/v1'",
+            "[model]\nurl = 'http:127.1:1'",
             "[model]\nurl = 'https://gateway.example.org'",
+            "[model]\nurl = 'HTTPS:gateway.example.org'",
             "[github]\nwrite_spacing_ms = 1",
         ] {
             assert_eq!(lines(harmless, true), [""; 0], "{harmless}");
@@ -244,6 +253,14 @@ mod tests {
             ("[runner]\ndangerously_unencrypted = true", "runner.dangerously_unencrypted"),
             ("[model]\ndangerously_without = ['server_tools']", "rule server_tools"),
             ("[model]\nurl = 'http://10.0.0.1/v1'", "unencrypted"),
+            ("[model]\nurl = 'HTTP://10.0.0.1/v1'", "unencrypted"),
+            ("[model]\nurl = 'http:10.0.0.1/v1'", "unencrypted"),
+            ("[model]\nurl = 'http:\\\\10.0.0.1'", "unencrypted"),
+            ("[model]\nurl = ' http://10.0.0.1'", "unencrypted"),
+            ("[model]\nurl = \"ht\\ttp://10.0.0.1\"", "unencrypted"),
+            ("[model]\nurl = 'http://localhost@10.0.0.1'", "unencrypted"),
+            ("[model]\nurl = 'http://10.0.0.1#://127.0.0.1'", "unencrypted"),
+            ("[model]\nurl = 'http://localhost.example.org'", "unencrypted"),
             ("listen = '0.0.0.0:80'", "0.0.0.0:80"),
             ("listen = '[::]:80'", "[::]:80"),
             ("[github]\nwrite_spacing_ms = 0", "github.write_spacing_ms"),

@@ -34,7 +34,8 @@ pub(crate) fn github(config: &Config, tokens: Arc<dyn CredentialStore>) -> Resul
         // An API with an `http` URL is on this host machine. A proxy from the environment variables
         // cannot reach it.
         let url = github.api_url.as_deref().unwrap_or_default();
-        options.direct = github.proxy.is_none() && url.starts_with("http://");
+        let plain = url::Url::parse(url).is_ok_and(|url| url.scheme() == "http");
+        options.direct = github.proxy.is_none() && plain;
         options.ca_pem = github.ca_file.as_deref().map(read_ca).transpose()?;
         builder = builder.http(Arc::new(ReqwestHttp::with(&options)?));
     }

@@ -75,7 +75,12 @@ pub(super) async fn run(args: &DoctorArgs) -> Result<bool> {
     });
     // The runner `docker` isolates the agent, and no other runner does.
     let isolated = config.runner.kind == "docker";
-    let weakened = weakenings(&config, &config.runner.kind, isolated);
+    // An unknown value may be a secret that was put into the wrong setting (spec: S10c).
+    let runner = match config.runner.kind.as_str() {
+        known @ ("docker" | "subprocess") => known,
+        _ => "configured",
+    };
+    let weakened = weakenings(&config, runner, isolated);
     findings.extend(weakened.into_iter().map(|line| (Finding::Warning, line)));
     for (finding, line) in &findings {
         let mark = match finding {

@@ -27,21 +27,21 @@ pub(super) fn read(path: &Path) -> Result<Secret> {
     // reported.
     if found.uid() != rustix::process::geteuid().as_raw() && found.uid() != 0 {
         tracing::warn!(
-            "the key file {} of the credential store belongs to another user, who can replace the key: use chown to make the user that executes this program the owner of the file",
-            path.display()
+            "{} with the key of the credential store belongs to another user, who can replace the key: use chown to make the user that executes this program the owner of the file",
+            shown_path(path)
         );
     }
     if !found.is_file() {
         let line = format!(
-            "the key file {} of the credential store is not a regular file",
-            path.display()
+            "{} of the setting store.key_file is not a regular file: set the path of a file with a key",
+            shown_path(path)
         );
         return Err(Error::new(ErrorKind::InvalidInput, line));
     }
     if found.permissions().mode() & 0o007 != 0 {
         tracing::warn!(
-            "every user of this machine has access to the key of the credential store: restrict the access with `chmod 600 {}`",
-            path.display()
+            "every user of this machine has access to the key of the credential store: use `chmod 600` to restrict the access to {}",
+            shown_path(path)
         );
     }
     fs::read(path).map(Secret::new).map_err(failed)
@@ -125,8 +125,8 @@ fn directory(path: &Path) -> &Path {
 /// Returns the error that the key file or lock file `path` cannot be written.
 fn write_error(path: &Path, e: io::Error) -> Error {
     let line = format!(
-        "cannot write the file {}, which is necessary to store the key of the credential store",
-        path.display()
+        "cannot write {}, which is necessary to store the key of the credential store",
+        shown_path(path)
     );
     Error::new(ErrorKind::Unavailable, line).with_source(e)
 }
@@ -141,7 +141,7 @@ mod tests {
 
     use ccc_core::{ErrorKind, Secret};
 
-    use super::{create, directory, lock, replace};
+    use super::{create, directory, lock, read, replace};
 
     #[test]
     fn a_replaced_key_file_has_the_same_path_and_mode() {
@@ -163,5 +163,18 @@ mod tests {
         drop(held);
         lock(&file).unwrap();
         assert_eq!(directory(Path::new("ccc.key")), Path::new("."));
+    }
+
+    #[test]
+    fn a_path_that_can_be_a_secret_is_not_shown() {
+        // spec: S10c
+        let dir = tempfile::Builder::new().prefix("hunter2-").tempdir_in(".").unwrap();
+        let name = Path::new(dir.path().file_name().unwrap());
+        for error in [read(name).unwrap_err(), read(&name.join("no-file")).unwrap_err()] {
+            let shown = error.to_string();
+            assert!(!shown.contains("hunter2") && shown.contains("not shown"), "{shown}");
+        }
+        let shown = read(dir.path().parent().unwrap()).unwrap_err().to_string();
+        assert!(shown.contains("not a regular file"), "{shown}");
     }
 }

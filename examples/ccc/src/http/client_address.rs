@@ -6,73 +6,97 @@ use axum::http::{HeaderMap, HeaderName, header};
 
 use crate::config::Network;
 
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-
 /// Returns whether `address` is the address of a trusted proxy.
 pub(super) fn is_trusted(proxies: &[Network], address: IpAddr) -> bool {
     proxies.iter().any(|network| network.contains(address))
 }
 
-/// Returns the address of the client of a request with the headers `headers`, which arrived on a
-/// connection from `connection`.
+/// The client of a request, as far as the server can verify it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Client {
+    /// The client has this address.
+    Known(IpAddr),
+    /// The client is unknown, because a header is malformed or the headers contradict each other. The
+    /// trusted proxy with this address is the last known sender of the request.
+    Unverified(IpAddr),
+}
+
+/// Returns the client of a request with the headers `headers`, which arrived on a connection from
+/// `connection`.
 ///
 /// Only a trusted proxy may name another client. Each proxy appends the address from which it
 /// received the request, so the client is the last address that is not a trusted proxy (spec:
 /// W12d). If the two headers `Forwarded` and `X-Forwarded-For` name different clients, the proxy has
-/// checked at most one of them, and the client is the proxy itself.
+/// checked at most one of them. Such a client is unverified, and not the proxy itself: it must not use
+/// up the places of the proxy's own requests.
 pub(super) fn client_address(
     proxies: &[Network],
     connection: IpAddr,
     headers: &HeaderMap,
-) -> IpAddr {
+) -> Client {
     let connection = connection.to_canonical();
     if !is_trusted(proxies, connection) {
-        return connection;
+        return Client::Known(connection);
     }
-    let plain = last_untrusted(proxies, connection, headers, &X_FORWARDED_FOR, plain_address);
-    let standard =
-        last_untrusted(proxies, connection, headers, &header::FORWARDED, forwarded_address);
-    match (plain, standard) {
-        (Some(one), Some(other)) if one != other => connection,
-        (one, other) => one.or(other).unwrap_or(connection),
+    let last = |form| last_untrusted(proxies, connection, headers, form);
+    match (last(&X_FORWARDED_FOR), last(&FORWARDED)) {
+        (Some(one), Some(other)) if one != other => Client::Unverified(connection),
+        (one, other) => one.or(other).unwrap_or(Client::Known(connection)),
     }
 }
 
-/// Returns the last address in the header `name` that is not a trusted proxy, or the first address
-/// if all are trusted. If an entry has no valid address, the proxy after it is the last known
-/// client. Returns `None` if the header is missing.
+/// A header that names clients.
+struct HeaderForm {
+    name: HeaderName,
+    /// Splits a line of the header into its entries.
+    entries: fn(&str) -> Vec<&str>,
+    /// Parses an entry, and returns the address that it names.
+    address: fn(&str) -> Option<IpAddr>,
+}
+
+const X_FORWARDED_FOR: HeaderForm = HeaderForm {
+    name: HeaderName::from_static("x-forwarded-for"),
+    // The header has no quoted strings. A quote of a client must not hide the entry after it.
+    entries: |line| line.split(',').collect(),
+    address: plain_address,
+};
+
+const FORWARDED: HeaderForm = HeaderForm {
+    name: header::FORWARDED,
+    entries: |line| split(line, ','),
+    address: forwarded_address,
+};
+
+/// Returns the client with the last address in the header `form` that is not a trusted proxy, or with
+/// the first address if all are trusted. If an entry has no valid address, the client is unverified.
+/// Returns `None` if the header is missing.
 fn last_untrusted(
     proxies: &[Network],
     connection: IpAddr,
     headers: &HeaderMap,
-    name: &HeaderName,
-    address: fn(&str) -> Option<IpAddr>,
-) -> Option<IpAddr> {
+    form: &HeaderForm,
+) -> Option<Client> {
     // An entry that is not ASCII does not hide the entries after it, which a proxy has appended.
-    let lines = headers.get_all(name).iter().map(|line| String::from_utf8_lossy(line.as_bytes()));
-    let lines: Vec<_> = lines.collect();
+    let lines = headers.get_all(&form.name).iter();
+    let lines: Vec<_> = lines.map(|line| String::from_utf8_lossy(line.as_bytes())).collect();
     if lines.is_empty() {
         return None;
     }
     let mut client = connection;
-    for entry in lines.iter().rev().flat_map(|line| entries(line).into_iter().rev()) {
-        let Some(before) = address(entry.trim()) else { break };
+    for entry in lines.iter().rev().flat_map(|line| (form.entries)(line).into_iter().rev()) {
+        let Some(before) = (form.address)(entry.trim()) else {
+            return Some(Client::Unverified(client));
+        };
         client = before.to_canonical();
         if !is_trusted(proxies, client) {
             break;
         }
     }
-    Some(client)
-}
-
-/// Splits `line` at the commas outside of quoted strings (RFC 7239, section 4). If a quoted string has
-/// no end, the rest of the line is no entry of a proxy, and the result ends with an empty entry.
-fn entries(line: &str) -> Vec<&str> {
-    split(line, ',')
+    Some(Client::Known(client))
 }
 
 /// Splits `text` at each `separator` outside of quoted strings, in which a backslash precedes any
-/// character. If a quoted string has no end, the result ends with an empty part.
+/// character (RFC 7239, section 4). If a quoted string has no end, the result ends with an empty part.
 fn split(text: &str, separator: char) -> Vec<&str> {
     let (mut parts, mut start, mut quoted, mut escaped) = (Vec::new(), 0, false, false);
     for (at, character) in text.char_indices() {
@@ -114,6 +138,8 @@ mod tests {
 
     use super::*;
 
+    /// Checks the client of a request from `connection`. A question mark before the address in `expected`
+    /// means an unverified client.
     fn check(connection: &str, headers: &[(&'static str, &str)], expected: &str) {
         let proxies = ["10.0.0.0/8", "2001:db8:ffff::/48"].map(|text| text.parse().unwrap());
         let mut map = HeaderMap::new();
@@ -121,7 +147,11 @@ mod tests {
             map.append(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
         }
         let client = client_address(&proxies, connection.parse().unwrap(), &map);
-        assert_eq!(client, expected.parse::<IpAddr>().unwrap(), "{connection} {headers:?}");
+        let expected = match expected.strip_prefix('?') {
+            Some(proxy) => Client::Unverified(proxy.parse().unwrap()),
+            None => Client::Known(expected.parse().unwrap()),
+        };
+        assert_eq!(client, expected, "{connection} {headers:?}");
     }
 
     #[test]
@@ -147,25 +177,32 @@ mod tests {
             (vec![(XFF, "198.51.100.7, 10.0.0.2 , 10.0.0.3")], "198.51.100.7"),
             (vec![(XFF, "10.0.0.2, 10.0.0.3")], "10.0.0.2"),
             // What is not an address hides the entries before it.
-            (vec![(XFF, "198.51.100.7, unknown")], "10.0.0.1"),
-            (vec![(XFF, "198.51.100.7, , 10.0.0.3")], "10.0.0.3"),
-            (vec![(XFF, "")], "10.0.0.1"),
+            (vec![(XFF, "198.51.100.7, unknown")], "?10.0.0.1"),
+            (vec![(XFF, "198.51.100.7, , 10.0.0.3")], "?10.0.0.3"),
+            (vec![(XFF, "")], "?10.0.0.1"),
             (vec![("forwarded", "for=198.51.100.7;proto=https")], "198.51.100.7"),
             (vec![("forwarded", "proto=https; For=\"198.51.100.7:99\"")], "198.51.100.7"),
             (vec![("forwarded", "for=\"[2001:db8::7]:99\";by=_x")], "2001:db8::7"),
             (vec![("forwarded", "for=192.0.2.1, for=198.51.100.7, for=10.2.0.1")], "198.51.100.7"),
-            (vec![("forwarded", "for=198.51.100.7, for=_hidden")], "10.0.0.1"),
-            (vec![("forwarded", "for=192.0.2.1;for=198.51.100.7")], "10.0.0.1"),
-            (vec![("forwarded", "by=198.51.100.7")], "10.0.0.1"),
+            (vec![("forwarded", "for=198.51.100.7, for=_hidden")], "?10.0.0.1"),
+            (vec![("forwarded", "for=192.0.2.1;for=198.51.100.7")], "?10.0.0.1"),
+            (vec![("forwarded", "by=198.51.100.7")], "?10.0.0.1"),
             // Commas and semicolons in quoted strings, as a client can make its proxy quote them.
             (vec![("forwarded", "for=198.51.100.7;host=\"a, for=192.0.2.1\"")], "198.51.100.7"),
             (vec![("forwarded", "for=198.51.100.7;host=\"a;for=192.0.2.1\"")], "198.51.100.7"),
             (vec![("forwarded", "for=198.51.100.7;host=\"\\\", for=192.0.2.1\"")], "198.51.100.7"),
-            (vec![("forwarded", "for=192.0.2.1;host=\"a, for=198.51.100.7")], "10.0.0.1"),
+            (vec![("forwarded", "for=192.0.2.1;host=\"a, for=198.51.100.7")], "?10.0.0.1"),
             (vec![("forwarded", "for=192.0.2.1;host=\"a\", for=198.51.100.7")], "198.51.100.7"),
             // Both headers, and a client that wrote the one that its proxy does not check.
             (vec![(XFF, "198.51.100.7"), ("forwarded", "for=198.51.100.7")], "198.51.100.7"),
-            (vec![(XFF, "198.51.100.7"), ("forwarded", "for=192.0.2.1")], "10.0.0.1"),
+            (vec![(XFF, "198.51.100.7"), ("forwarded", "for=192.0.2.1")], "?10.0.0.1"),
+            (vec![(XFF, "198.51.100.7"), ("forwarded", "for=10.0.0.1")], "?10.0.0.1"),
+            (vec![(XFF, "198.51.100.7"), ("forwarded", "")], "?10.0.0.1"),
+            (vec![(XFF, ""), ("forwarded", "for=\"")], "?10.0.0.1"),
+            // A quote of the client hides no entry of the proxy.
+            (vec![(XFF, "\", 198.51.100.7")], "198.51.100.7"),
+            (vec![(XFF, "\\\", 198.51.100.7, 10.0.0.3")], "198.51.100.7"),
+            (vec![(XFF, "\"a, b\", 198.51.100.7")], "198.51.100.7"),
         ] {
             check("10.0.0.1", &headers, expected);
         }
@@ -190,9 +227,9 @@ mod tests {
             let one = format!("{forged}, 198.51.100.7");
             check("10.0.0.1", &[(XFF, &one)], "198.51.100.7");
             check("10.0.0.1", &[(XFF, forged), (XFF, "198.51.100.7")], "198.51.100.7");
-            // If the client's own proxy appends nothing, the last address of a proxy counts.
+            // If the client's own proxy appends nothing, the client is unverified.
             let two = format!("{forged}, 10.0.0.3");
-            let ours = if forged == "10.0.0.9" { "10.0.0.9" } else { "10.0.0.3" };
+            let ours = if forged == "10.0.0.9" { "10.0.0.9" } else { "?10.0.0.3" };
             check("10.0.0.1", &[(XFF, &two)], ours);
         }
         let many = "192.0.2.1,".repeat(1_000) + "198.51.100.7";

@@ -15,7 +15,7 @@ use hyper_util::service::TowerToHyperService;
 use serde_json::json;
 
 use crate::config::Network;
-use crate::http::client_address::client_address;
+use crate::http::client_address::{Client, client_address};
 use crate::http::drain::drain_body;
 use crate::http::exchange::{Exchange, RequestBody, ResponseBody};
 use crate::http::head_reader::BodyLength;
@@ -76,7 +76,11 @@ impl Connection {
         self.body_length.report(length);
         let class = self.clients.class(&head);
         let client = client_address(&self.clients.trusted_proxies, self.address, &head.headers);
-        let accepted = self.place.begin(class, Peer::new(client));
+        let peer = match client {
+            Client::Known(address) => Peer::new(address),
+            Client::Unverified(proxy) => Peer::unverified(proxy),
+        };
+        let accepted = self.place.begin(class, peer);
         // The end of a body without a known length is not visible to the reader of the connection. A
         // place for the admin is not for other requests of the connection.
         let last = !accepted || length.is_none() || class == Class::Admin;

@@ -15,17 +15,27 @@ use crate::http::connection_limits::Limits;
 /// such a network to each customer.
 const IPV6_PREFIX: u8 = 64;
 
-/// A client, as the limit per client counts it: an IPv4 address, or an IPv6 network.
+/// A client, as the limit per client counts it: an IPv4 address, or an IPv6 network. All unverified
+/// clients of a trusted proxy together are one more client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Peer(IpAddr);
+pub(super) struct Peer {
+    address: IpAddr,
+    verified: bool,
+}
 
 impl Peer {
     /// Returns the client that has the address `address`.
     pub(super) fn new(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            v4 @ IpAddr::V4(_) => Self(v4),
-            v6 @ IpAddr::V6(_) => Self(first_address(v6, IPV6_PREFIX)),
-        }
+        let address = match address.to_canonical() {
+            v4 @ IpAddr::V4(_) => v4,
+            v6 @ IpAddr::V6(_) => first_address(v6, IPV6_PREFIX),
+        };
+        Self { address, verified: true }
+    }
+
+    /// Returns the unverified clients of the trusted proxy with the address `proxy`.
+    pub(super) fn unverified(proxy: IpAddr) -> Self {
+        Self { verified: false, ..Self::new(proxy) }
     }
 }
 
@@ -243,15 +253,18 @@ impl Place {
         }
         let others = |one: &Connection| !one.evicted && one.class == Some(Class::Other);
         let of_peer = |one: &Connection| others(one) && one.peer == Some(peer);
+        // A client that sends its body slowly must not make `/health` fail.
+        let slow = |one: &Connection| others(one) && one.stage == Stage::Body && one.since != since;
         if table.count(of_peer) > limits.per_peer {
-            self.places.log_refusal();
-            return false;
+            if !table.evict(|one| of_peer(one) && slow(one)) {
+                self.places.log_refusal();
+                return false;
+            }
+            self.places.log_eviction(true);
         }
         if table.count(others) <= limits.others {
             return true;
         }
-        // A client that sends its body slowly must not make `/health` fail.
-        let slow = |one: &Connection| others(one) && one.stage == Stage::Body && one.since != since;
         let own = table.count(of_peer);
         let of_others = |one: &Connection| others(one) && one.peer != Some(peer);
         // A client with many requests must not make them fail either, even if it sends them fast.

@@ -231,6 +231,45 @@ async fn a_trusted_proxy_names_the_clients_that_the_limits_count() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_client_of_a_trusted_proxy_makes_the_requests_of_the_proxy_itself_fail() {
+    // spec: W12a, W12d
+    let site = Fixture::start(Limits::default(), &["127.0.0.9"]).await;
+    for headers in [
+        "x-forwarded-for: 203.0.113.7\r\nforwarded: for=192.0.2.1",
+        "x-forwarded-for: 203.0.113.7\r\nforwarded: for=127.0.0.9",
+        "x-forwarded-for: \", 203.0.113.7",
+        "x-forwarded-for: 203.0.113.7, unknown",
+        "forwarded: for=192.0.2.1;host=\"a, for=203.0.113.7",
+        "forwarded:",
+    ] {
+        // Requests without a body, and requests whose responses have no end.
+        let slow = format!(
+            "POST /nothing HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n{headers}\r\n\r\n"
+        );
+        let long = format!("GET /stream HTTP/1.1\r\nhost: x\r\n{headers}\r\n\r\n");
+        let mut flood = Vec::new();
+        for _ in 0..33 {
+            flood.push(site.connect(9, &slow).await);
+        }
+        assert_eq!(site.ask(9, GET).await, 200, "{headers}");
+        for _ in 0..32 {
+            let mut one = site.connect(9, &long).await;
+            one.read_exact(&mut [0; 12]).await.unwrap();
+            flood.push(one);
+        }
+        assert_eq!(site.ask(9, GET).await, 200, "{headers}");
+    }
+    // A client closes its own slow requests, also without a proxy.
+    let mut flood = Vec::new();
+    for _ in 0..33 {
+        let slow = "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n";
+        flood.push(site.connect(1, slow).await);
+    }
+    assert_eq!(site.ask(1, GET).await, 200);
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_head_of_more_than_64_kib_is_refused() {
     // spec: W1d
     let site = Fixture::start(Limits::default(), &[]).await;

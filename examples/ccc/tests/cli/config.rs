@@ -228,6 +228,17 @@ fn the_doctor_shows_the_policy_and_its_weakened_parts() {
 }
 
 #[test]
+fn the_doctor_does_not_show_an_unknown_kind_of_runner() {
+    // spec: S10c
+    let dir = tempfile::TempDir::new().unwrap();
+    let mut command = ccc();
+    command.arg("doctor").env("CCC_DATA_DIR", dir.path()).env("CCC_RUNNER__KIND", "hunter2");
+    let output = command.output().unwrap();
+    let shown = format!("{}{}", text(&output.stdout), text(&output.stderr));
+    assert!(shown.contains("runner") && !shown.contains("hunter2"), "{shown}");
+}
+
+#[test]
 fn output_that_cannot_be_written_is_an_error_and_ends_no_token() {
     // spec: S12a
     let dir = tempfile::TempDir::new().unwrap();

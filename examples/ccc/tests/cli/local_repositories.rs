@@ -116,6 +116,15 @@ fn a_repository_that_a_run_cannot_use_is_refused_with_the_next_step() {
     repository(&at("sha256"), &["--object-format=sha256"]);
     std::fs::create_dir(at("empty")).unwrap();
     std::fs::create_dir_all(at("broken/.git")).unwrap();
+    std::fs::create_dir_all(at("sparse")).unwrap();
+    std::fs::File::create(at("sparse/.git")).unwrap().set_len(5 << 30).unwrap();
+    for (name, link) in [("refs", "refs/heads/claude"), ("objects", "objects/0f")] {
+        let name = format!("outside-{name}");
+        git(dir.path(), &["clone", "--quiet", "plain", &name]);
+        let link = at(&name).join(".git").join(link);
+        let _ = std::fs::remove_dir_all(&link);
+        std::os::unix::fs::symlink(at("empty"), link).unwrap();
+    }
     for (repo, expected) in [
         ("shallow", "fetch --unshallow`"),
         ("shallow/a", "fetch --unshallow`"),
@@ -128,6 +137,9 @@ fn a_repository_that_a_run_cannot_use_is_refused_with_the_next_step() {
         ("sha256", "supports only SHA-1"),
         ("empty", "is not in a git repository"),
         ("broken", "is not in a git repository"),
+        ("sparse", "more than 64 KiB"),
+        ("outside-refs", "the file refs/heads/claude in its git directory"),
+        ("outside-objects", "the file objects/0f in its git directory"),
     ] {
         refused(dir.path(), repo, expected, &[]);
     }

@@ -213,6 +213,7 @@ fn places_for_deliveries_are_not_for_other_requests() {
     }
     for (number, expected) in [(0, true), (1, true), (2, true), (3, false)] {
         assert_eq!(all.begin(number, Class::Other, peer(1)), expected, "one client, {number}");
+        all.place(number).body_arrived();
     }
     // The end of a request returns its share, also that of a refused one.
     all.place(0).end();
@@ -240,6 +241,34 @@ fn a_request_takes_the_place_of_one_whose_body_is_slow() {
 }
 
 #[test]
+fn a_request_takes_the_place_of_a_slow_one_of_the_same_client() {
+    // spec: W12a
+    let unverified = || Peer::unverified(IpAddr::from([203, 0, 113, 1]));
+    assert_ne!(unverified(), peer(1));
+    for (client, next) in [(peer(1), peer(1)), (unverified(), unverified())] {
+        let mut all = Fixture::new();
+        for number in 0..7 {
+            all.connect(number, None).unwrap();
+        }
+        for number in 0..3 {
+            assert!(all.begin(number, Class::Other, client));
+        }
+        all.place(0).body_arrived();
+        assert!(all.begin(3, Class::Other, next));
+        let closed = |number| all.place(number).closes.is_cancelled();
+        assert!(closed(1) && [0, 2, 3].into_iter().all(|number| !closed(number)));
+        // The new request itself is slow too, but it is not closed.
+        assert!(all.begin(4, Class::Other, next) && closed(2) && !closed(4));
+        // A slow request of another client does not count.
+        assert!(all.begin(5, Class::Other, peer(2)));
+        for number in [3, 4] {
+            all.place(number).body_arrived();
+        }
+        assert!(!all.begin(6, Class::Other, next) && !closed(5));
+    }
+}
+
+#[test]
 fn requests_of_the_admin_have_places_of_their_own() {
     // spec: W12c
     let mut all = Fixture::new();
@@ -261,6 +290,9 @@ fn requests_of_the_admin_have_places_of_their_own() {
     );
     assert!(all.begin(8, Class::Other, peer(1)));
     assert!(all.begin(9, Class::Other, peer(1)));
+    for number in 7..10 {
+        all.place(number).body_arrived();
+    }
     assert!(!all.begin(10, Class::Admin, peer(1)), "counted like any other request of the client");
 }
 
