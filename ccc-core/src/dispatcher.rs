@@ -21,6 +21,7 @@ mod check_budget;
 mod config;
 mod lease;
 mod refusals;
+mod standings;
 
 use actor_checks::{ActorAnswer, ActorChecks};
 use lease::Lease;
@@ -41,6 +42,13 @@ const NOT_SERVING: &str = "events are not accepted, because this dispatcher exec
 const TOO_MANY_CHECKS: &str = "the permission of this account is not checked now, because accounts \
      without a known permission have caused too many checks, or the VCS host grants few further \
      requests: an account that may start runs can add the label, which is checked separately";
+
+/// The error message for an event above a limit for runs of an actor whose permission is not known.
+const TOO_MANY_PENDING: &str = "too many runs of this account wait until the VCS host tells its \
+     permission: send the delivery again later";
+
+/// The time after which such a delivery can be sent again.
+const PENDING_RETRY: Duration = Duration::from_secs(60);
 
 /// The outcome of a run whose actor may not start runs.
 const NOT_PERMITTED: Outcome = Outcome::Skipped { reason: SkipReason::NotPermitted };
@@ -285,7 +293,11 @@ impl Intake for Dispatcher {
         };
         match self.store.accept(delivery, event, check).await {
             Err(error) if error.kind() == ErrorKind::LimitExceeded => {
-                Ok(Admission::Ignored(SkipReason::TooManyRequests))
+                if self.actor_checks.is_refused_by_owner(event) {
+                    return Ok(Admission::Ignored(SkipReason::TooManyRequests));
+                }
+                let later = Error::new(ErrorKind::Unavailable, TOO_MANY_PENDING);
+                Err(later.with_retry_after(PENDING_RETRY).with_source(error))
             }
             accepted => {
                 let accepted = accepted?;

@@ -5,6 +5,7 @@ mod endings;
 mod faults;
 pub(crate) mod fixture;
 mod intake_checks;
+mod maintainers;
 mod interrupts;
 mod policy;
 mod requests;
