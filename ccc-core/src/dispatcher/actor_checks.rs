@@ -126,6 +126,14 @@ impl ActorChecks {
         known.map_or(ActorAnswer::NoAnswer, Known::answer)
     }
 
+    /// Returns whether a stored refusal of the actor of `event` can be used at the time `now`.
+    pub(super) fn is_refused(&self, event: &IssueEvent, now: Timestamp) -> bool {
+        let state = self.state();
+        let record = state.records.get(&event.requester_key());
+        let stored = record.and_then(|record| record.stored(&event.trigger, now));
+        stored == Some(ActorAnswer::Refused)
+    }
+
     /// Returns whether the actor of `event` is known to have no permission in a repository of the
     /// owner, and none is known in which it has one.
     pub(super) fn is_refused_by_owner(&self, event: &IssueEvent) -> bool {

@@ -203,3 +203,32 @@ async fn while_the_host_does_not_answer_the_last_answer_counts() {
     assert_eq!(owner.comment(1, 2).await, Refused);
     assert_eq!(owner.deliver(1, 3, label()).await, Accepted);
 }
+
+#[test]
+fn a_comment_that_cannot_be_read_in_time_is_postponed_and_a_known_refusal_needs_no_reading() {
+    // spec: W11g
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    runtime.block_on(async {
+        let mut owner = Owner::new();
+        owner.permit(1, 2);
+        assert_eq!(owner.comment(1, 3).await, Refused);
+        let occupied = tokio::task::spawn_blocking(move || released.recv());
+        // The answers to these deliveries do not wait for the only blocking thread.
+        assert_eq!(owner.comment(1, 3).await, Refused);
+        assert_eq!(owner.deliver(1, 2, label()).await, Accepted);
+        let clock = Arc::clone(&owner.clock);
+        let limit = async {
+            while clock.sleepers() == 0 {
+                tokio::task::yield_now().await;
+            }
+            clock.advance(Duration::from_secs(2));
+        };
+        let (answer, ()) = tokio::join!(owner.comment(1, 2), limit);
+        assert_eq!(answer, Postponed);
+        release.send(()).unwrap();
+        occupied.await.unwrap().unwrap();
+        assert_eq!(owner.comment(1, 2).await, Accepted);
+    });
+}
