@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::DropGuard;
 
-use crate::event::{Delivery, IssueEvent};
+use crate::event::{Delivery, IssueEvent, Trigger};
 use crate::intake::{Admission, Intake};
 use crate::pipeline::{Pipeline, guarded, reason_to_skip};
 use crate::run::{ActorCheck, SkipReason};
@@ -21,6 +21,7 @@ mod check_budget;
 mod config;
 mod lease;
 mod refusals;
+mod standings;
 
 use actor_checks::{ActorAnswer, ActorChecks};
 use lease::Lease;
@@ -32,6 +33,14 @@ pub use config::DispatcherConfig;
 /// short, because the VCS host waits only ten seconds for the response to a delivery.
 const BOT_IDENTITY_TIMEOUT: Duration = Duration::from_secs(4);
 
+/// Time limit for the search for mentions in a comment, which waits while all blocking threads are
+/// in use.
+const READ_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The error message for a comment that was not read within [`READ_TIMEOUT`].
+const NOT_READ: &str = "the comment was not read in time, because this service is busy: send the \
+     delivery again later";
+
 /// The error message for an event that the dispatcher refuses because of
 /// [`DispatcherConfig::refuse_unless_serving`].
 const NOT_SERVING: &str = "events are not accepted, because this dispatcher executes no runs: it is \
@@ -41,6 +50,13 @@ const NOT_SERVING: &str = "events are not accepted, because this dispatcher exec
 const TOO_MANY_CHECKS: &str = "the permission of this account is not checked now, because accounts \
      without a known permission have caused too many checks, or the VCS host grants few further \
      requests: an account that may start runs can add the label, which is checked separately";
+
+/// The error message for an event above a limit for runs of an actor whose permission is not known.
+const TOO_MANY_PENDING: &str = "too many runs of this account wait until the VCS host tells its \
+     permission: send the delivery again later";
+
+/// The time after which a delivery can be sent again that could not be stored or read now.
+const RETRY_AFTER: Duration = Duration::from_secs(60);
 
 /// The outcome of a run whose actor may not start runs.
 const NOT_PERMITTED: Outcome = Outcome::Skipped { reason: SkipReason::NotPermitted };
@@ -248,6 +264,15 @@ impl Drop for InFlight {
     }
 }
 
+/// Returns the error for a delivery if the search for mentions failed with `error`.
+fn not_read(error: Error) -> Error {
+    if error.kind() != ErrorKind::TimedOut {
+        return error;
+    }
+    let later = Error::new(ErrorKind::Unavailable, NOT_READ);
+    later.with_retry_after(RETRY_AFTER).with_source(error)
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -264,7 +289,18 @@ impl Intake for Dispatcher {
         let host = self.pipeline.host();
         let us =
             guarded(&**self.pipeline.clock(), BOT_IDENTITY_TIMEOUT, host.bot_identity()).await?;
-        if let Some(reason) = reason_to_skip(self.pipeline.policy(), event, &us).await? {
+        let policy = self.pipeline.policy();
+        let now = self.pipeline.clock().now();
+        // Reading the comment costs more than this answer. Only the first refusal is written.
+        if matches!(event.trigger, Trigger::Commented { .. })
+            && self.actor_checks.is_refused(event, now)
+        {
+            let reason = policy.check_event(event, &us).err();
+            return Ok(Admission::Ignored(reason.unwrap_or(SkipReason::NotPermitted)));
+        }
+        let reading = reason_to_skip(policy, event, &us);
+        let reading = guarded(&**self.pipeline.clock(), READ_TIMEOUT, reading).await;
+        if let Some(reason) = reading.map_err(not_read)? {
             return Ok(Admission::Ignored(reason));
         }
         let check = match self.actor_checks.check(&self.pipeline, event).await {
@@ -285,7 +321,11 @@ impl Intake for Dispatcher {
         };
         match self.store.accept(delivery, event, check).await {
             Err(error) if error.kind() == ErrorKind::LimitExceeded => {
-                Ok(Admission::Ignored(SkipReason::TooManyRequests))
+                if self.actor_checks.is_refused_by_owner(event) {
+                    return Ok(Admission::Ignored(SkipReason::TooManyRequests));
+                }
+                let later = Error::new(ErrorKind::Unavailable, TOO_MANY_PENDING);
+                Err(later.with_retry_after(RETRY_AFTER).with_source(error))
             }
             accepted => {
                 let accepted = accepted?;

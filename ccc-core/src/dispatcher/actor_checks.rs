@@ -7,7 +7,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
-use super::check_budget::{CheckBudgets, Exceeded, Purpose};
+use super::check_budget::{Call, CheckBudgets, Exceeded, Purpose};
+use super::standings::{Standing, Standings};
 use crate::event::{IssueEvent, Trigger};
 use crate::pipeline::{Pipeline, guarded};
 
@@ -40,12 +41,13 @@ pub(super) enum ActorAnswer {
     Permitted,
     /// The actor may not start runs.
     Refused,
-    /// The VCS host did not answer in time.
+    /// The VCS host did not answer in time, and has never answered about this actor.
     NoAnswer,
-    /// The VCS host is not asked, because this actor has caused too many checks.
+    /// The VCS host is not asked, because this actor has caused too many checks and was refused in
+    /// another repository of the owner.
     TooManyChecks,
-    /// The VCS host is not asked before this time has passed, because unknown actors have caused
-    /// too many checks, or few requests to the host remain.
+    /// The VCS host is not asked before this time has passed, because unknown actors, or this one,
+    /// have caused too many checks, or few requests to the host remain.
     Postponed(Duration),
 }
 
@@ -56,6 +58,12 @@ struct Known {
     at: Timestamp,
     /// The number of refusals without a permission or a long time between them.
     refusals: usize,
+}
+
+impl Known {
+    fn answer(self) -> ActorAnswer {
+        if self.permitted { ActorAnswer::Permitted } else { ActorAnswer::Refused }
+    }
 }
 
 /// The state of the checks of one actor in one repository.
@@ -72,6 +80,7 @@ struct Record {
 struct State {
     records: HashMap<String, Record>,
     budgets: CheckBudgets,
+    standings: Standings,
 }
 
 /// The newest checks of actors.
@@ -90,6 +99,10 @@ impl ActorChecks {
     /// Returns whether the actor of `event` may start runs. Asks the VCS host once for many
     /// deliveries of one actor, and only within the budgets for actors without a known permission.
     pub(super) async fn check(&self, pipeline: &Pipeline, event: &IssueEvent) -> ActorAnswer {
+        // The policy permits these accounts whatever the VCS host answers.
+        if pipeline.policy().allowed_actors.contains(&event.actor.id) {
+            return ActorAnswer::Permitted;
+        }
         let mut answer = match self.begin(pipeline, event) {
             Step::Wait(answer) => answer,
             Step::Ended(answer) => return answer,
@@ -101,8 +114,30 @@ impl ActorChecks {
         match guarded(&**pipeline.clock(), LIMIT, received).await.ok().flatten() {
             Some(true) => ActorAnswer::Permitted,
             Some(false) => ActorAnswer::Refused,
-            None => ActorAnswer::NoAnswer,
+            None => self.last_answer(event),
         }
+    }
+
+    /// Returns the last answer about the actor of `event`, whatever its age. Authorize asks again
+    /// before a run of the actor costs anything.
+    fn last_answer(&self, event: &IssueEvent) -> ActorAnswer {
+        let state = self.state();
+        let known = state.records.get(&event.requester_key()).and_then(|record| record.known);
+        known.map_or(ActorAnswer::NoAnswer, Known::answer)
+    }
+
+    /// Returns whether a stored refusal of the actor of `event` can be used at the time `now`.
+    pub(super) fn is_refused(&self, event: &IssueEvent, now: Timestamp) -> bool {
+        let state = self.state();
+        let record = state.records.get(&event.requester_key());
+        let stored = record.and_then(|record| record.stored(&event.trigger, now));
+        stored == Some(ActorAnswer::Refused)
+    }
+
+    /// Returns whether the actor of `event` is known to have no permission in a repository of the
+    /// owner, and none is known in which it has one.
+    pub(super) fn is_refused_by_owner(&self, event: &IssueEvent) -> bool {
+        self.state().standings.get(event) == Some(Standing::Refused)
     }
 
     /// Returns the stored answer for `event`, or asks the VCS host if there is no check in progress
@@ -115,7 +150,7 @@ impl ActorChecks {
         if state.records.len() >= MAX_CHECKS && !state.records.contains_key(&key) {
             return Step::Ended(ActorAnswer::NoAnswer);
         }
-        let State { records, budgets } = &mut *state;
+        let State { records, budgets, standings } = &mut *state;
         let record = records.entry(key.clone()).or_default();
         if let Some(answer) = record.in_progress.as_ref().filter(|answer| is_open(answer)) {
             return Step::Wait(answer.clone());
@@ -123,16 +158,25 @@ impl ActorChecks {
         if let Some(answer) = record.stored(&event.trigger, now) {
             return Step::Ended(answer);
         }
-        if let Some(purpose) = record.purpose(&event.trigger) {
+        let purpose = record.purpose(&event.trigger);
+        let call = purpose.map(|purpose| Call::new(event, purpose, now));
+        if let Some(call) = &call {
             let few = || few_requests_left(pipeline, event, now);
             let denied = match purpose {
-                Purpose::TriageCheck => None,
+                Some(Purpose::TriageCheck) => None,
                 _ => few().map(ActorAnswer::Postponed),
             };
-            let counted = || match budgets.count(&event.repo, purpose, event.actor.id, now) {
+            let standing = standings.get(event);
+            let has_share = !matches!(standing, Some(Standing::PermittedIn(_)));
+            let counted = || match budgets.count(call, has_share) {
                 Ok(()) => None,
-                Err(Exceeded::Share) => Some(ActorAnswer::TooManyChecks),
-                Err(Exceeded::Budget(left)) => Some(ActorAnswer::Postponed(left)),
+                Err(Exceeded::Share(_)) if standing == Some(Standing::Refused) => {
+                    Some(ActorAnswer::TooManyChecks)
+                }
+                // The account can be a new maintainer, so its wish must not end with a 200.
+                Err(Exceeded::Share(left) | Exceeded::Budget(left)) => {
+                    Some(ActorAnswer::Postponed(left))
+                }
             };
             if let Some(denied) = denied.or_else(counted) {
                 let refused = record.known.is_some();
@@ -147,7 +191,7 @@ impl ActorChecks {
         pipeline.spawn(async move {
             let answer = asking.permits_actor(&event).await.ok();
             let now = asking.clock().now();
-            this.state().records.entry(key).or_default().end(answer, now);
+            this.state().end(key, &event, call, answer, now);
             sender.send_replace(Some(answer));
         });
         Step::Wait(answer)
@@ -159,6 +203,25 @@ impl ActorChecks {
 }
 
 impl State {
+    /// Stores the end of a check of the actor of `event` at the time `now`. `call` is the counted
+    /// call. `answer` is `None` if the VCS host did not answer.
+    fn end(
+        &mut self,
+        key: String,
+        event: &IssueEvent,
+        call: Option<Call>,
+        answer: Option<bool>,
+        now: Timestamp,
+    ) {
+        self.records.entry(key).or_default().end(answer, now);
+        if let Some(permitted) = answer {
+            self.standings.set(event, permitted);
+        }
+        if let Some(call) = call.filter(|_| answer == Some(true)) {
+            self.budgets.refund(&call);
+        }
+    }
+
     /// Removes records if there is no room for a record of `key`. Records of permitted actors are
     /// removed last, because these actors would then use the budgets of unknown actors.
     fn make_room(&mut self, key: &str, now: Timestamp) {
@@ -186,18 +249,15 @@ impl Record {
             let age = now.duration_since(at);
             !age.is_negative() && age < longest
         };
-        if self.failed_at.is_some_and(|at| is_fresh(at, FAILURE_AGE)) {
-            return Some(ActorAnswer::NoAnswer);
-        }
-        let known = self.known?;
+        let failed = self.failed_at.is_some_and(|at| is_fresh(at, FAILURE_AGE));
+        let Some(known) = self.known else { return failed.then_some(ActorAnswer::NoAnswer) };
         let longest = match known.refusals {
             1.. if !needs_permission(trigger) => {
                 REFUSAL_AGES[known.refusals.min(REFUSAL_AGES.len()) - 1]
             }
             _ => ANSWER_AGE,
         };
-        let answer = if known.permitted { ActorAnswer::Permitted } else { ActorAnswer::Refused };
-        is_fresh(known.at, longest).then_some(answer)
+        (failed || is_fresh(known.at, longest)).then(|| known.answer())
     }
 
     /// Returns the budget from which a check because of `trigger` is taken, or `None` for an actor

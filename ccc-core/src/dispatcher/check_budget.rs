@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::event::RepoRef;
+use crate::event::{IssueEvent, RepoRef};
 
 /// The time for which a call counts.
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
@@ -43,10 +43,36 @@ impl Purpose {
 /// The reason why a call exceeds a budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Exceeded {
-    /// The actor has used a tenth of the places that the other actors left.
-    Share,
+    /// The actor has used a tenth of the places that the other actors left. The value is the time
+    /// until the actor's oldest call no longer counts.
+    Share(Duration),
     /// All places are used. The value is the time until a place is free.
     Budget(Duration),
+}
+
+/// A call to the VCS host about an actor.
+#[derive(Clone, Debug)]
+pub(super) struct Call {
+    owner: String,
+    purpose: Purpose,
+    actor: u64,
+    at: Timestamp,
+}
+
+impl Call {
+    /// Returns a call for `purpose` about the actor of `event` at the time `at`.
+    pub(super) fn new(event: &IssueEvent, purpose: Purpose, at: Timestamp) -> Self {
+        Self { owner: owner_key(&event.repo), purpose, actor: event.actor.id, at }
+    }
+
+    fn budget(&self) -> (String, Purpose) {
+        (self.owner.clone(), self.purpose)
+    }
+}
+
+/// Returns a key that is equal for all repositories of one owner.
+pub(super) fn owner_key(repo: &RepoRef) -> String {
+    format!("{}/{}", repo.host, repo.owner).to_lowercase()
 }
 
 /// The calls of the last hour, by owner of the repository and purpose. The owner stands for the
@@ -57,18 +83,13 @@ pub(super) struct CheckBudgets {
 }
 
 impl CheckBudgets {
-    /// Counts a call for `purpose` about the account with the id `actor`.
+    /// Counts `call`. If `has_share` is true, the actor may use a tenth of what the other actors
+    /// left of the budget. Otherwise only the budget is a limit.
     ///
     /// # Errors
     /// The reason why the call exceeds a budget. The call is then not counted.
-    pub(super) fn count(
-        &mut self,
-        repo: &RepoRef,
-        purpose: Purpose,
-        actor: u64,
-        now: Timestamp,
-    ) -> Result<(), Exceeded> {
-        let key = (format!("{}/{}", repo.host, repo.owner).to_lowercase(), purpose);
+    pub(super) fn count(&mut self, call: &Call, has_share: bool) -> Result<(), Exceeded> {
+        let (key, now) = (call.budget(), call.at);
         if self.calls.len() >= MAX_BUDGETS && !self.calls.contains_key(&key) {
             self.calls.retain(|_, calls| {
                 trim(calls, now);
@@ -80,18 +101,28 @@ impl CheckBudgets {
         }
         let calls = self.calls.entry(key).or_default();
         trim(calls, now);
-        let most = purpose.per_hour();
+        let left = |at: Timestamp| HOUR.saturating_sub(now.duration_since(at)).unsigned_abs();
+        let most = call.purpose.per_hour();
         if let Some((oldest, _)) = calls.front().filter(|_| calls.len() >= most) {
-            let left = HOUR.saturating_sub(now.duration_since(*oldest));
-            return Err(Exceeded::Budget(left.unsigned_abs()));
+            return Err(Exceeded::Budget(left(*oldest)));
         }
-        let own = calls.iter().filter(|(_, account)| *account == actor).count();
-        let others = calls.len() - own;
-        if own >= ((most - others) / 10).max(1) {
-            return Err(Exceeded::Share);
+        let own = || calls.iter().filter(|(_, account)| *account == call.actor);
+        let others = calls.len() - own().count();
+        if let Some((oldest, _)) = own().next().filter(|_| has_share)
+            && own().count() >= ((most - others) / 10).max(1)
+        {
+            return Err(Exceeded::Share(left(*oldest)));
         }
-        calls.push_back((now, actor));
+        calls.push_back((now, call.actor));
         Ok(())
+    }
+
+    /// Removes `call`, which was counted, because its actor may start runs.
+    pub(super) fn refund(&mut self, call: &Call) {
+        let Some(calls) = self.calls.get_mut(&call.budget()) else { return };
+        if let Some(index) = calls.iter().rposition(|counted| *counted == (call.at, call.actor)) {
+            calls.remove(index);
+        }
     }
 }
 
@@ -107,8 +138,9 @@ fn trim(calls: &mut VecDeque<(Timestamp, u64)>, now: Timestamp) {
 mod tests {
     use super::*;
 
-    fn repo(owner: &str) -> RepoRef {
-        RepoRef { host: "h".into(), id: 1, owner: owner.into(), name: "r".into() }
+    fn call(owner: &str, purpose: Purpose, actor: u64, at: Timestamp) -> Call {
+        let repo = RepoRef { host: "h".into(), id: 1, owner: owner.into(), name: "r".into() };
+        Call { owner: owner_key(&repo), purpose, actor, at }
     }
 
     fn at(minutes: i64) -> Timestamp {
@@ -119,11 +151,11 @@ mod tests {
     fn an_actor_gets_a_tenth_of_what_others_left_and_all_actors_get_the_budget() {
         // spec: W11f
         let mut budgets = CheckBudgets::default();
-        let (repo, purpose) = (repo("o"), Purpose::FirstCheck);
+        let purpose = Purpose::FirstCheck;
         let mut granted = Vec::new();
         for actor in 0..400 {
             let mut count = 0;
-            while budgets.count(&repo, purpose, actor, at(0)).is_ok() {
+            while budgets.count(&call("o", purpose, actor, at(0)), true).is_ok() {
                 count += 1;
             }
             granted.push(count);
@@ -138,9 +170,10 @@ mod tests {
     fn budgets_of_owners_and_purposes_are_independent_and_last_an_hour() {
         // spec: W11f
         let mut budgets = CheckBudgets::default();
-        let (one, hour) = (repo("one"), Duration::from_secs(3_600));
+        let hour = Duration::from_secs(3_600);
         for actor in 0..300 {
-            assert_eq!(budgets.count(&one, Purpose::FirstCheck, actor, at(10)), Ok(()));
+            let call = call("one", Purpose::FirstCheck, actor, at(10));
+            assert_eq!(budgets.count(&call, true), Ok(()));
         }
         for (owner, purpose, minutes, expected) in [
             ("one", Purpose::FirstCheck, 10, Err(Exceeded::Budget(hour))),
@@ -152,16 +185,34 @@ mod tests {
             // The clock was set back.
             ("one", Purpose::FirstCheck, 0, Ok(())),
         ] {
-            let counted = budgets.count(&repo(owner), purpose, 1_000, at(minutes));
+            let counted = budgets.count(&call(owner, purpose, 1_000, at(minutes)), true);
             assert_eq!(counted, expected, "{owner} {purpose:?} {minutes}");
         }
+    }
+
+    #[test]
+    fn a_refunded_call_leaves_its_place_and_a_call_without_a_share_uses_only_the_budget() {
+        // spec: W11f
+        let mut budgets = CheckBudgets::default();
+        let of = |actor, minutes| call("o", Purpose::FirstCheck, actor, at(minutes));
+        assert!((0..30).all(|minutes| budgets.count(&of(1, minutes), true).is_ok()));
+        let left = Duration::from_secs(30 * 60);
+        assert_eq!(budgets.count(&of(1, 30), true), Err(Exceeded::Share(left)));
+        budgets.refund(&of(1, 5));
+        budgets.refund(&of(1, 5));
+        budgets.refund(&of(2, 6));
+        assert_eq!(budgets.count(&of(1, 30), true), Ok(()));
+        assert_eq!(budgets.count(&of(1, 30), true), Err(Exceeded::Share(left)), "one refund");
+        assert!((30..300).all(|_| budgets.count(&of(1, 31), false).is_ok()));
+        assert!(matches!(budgets.count(&of(1, 31), false), Err(Exceeded::Budget(_))));
     }
 
     #[test]
     fn the_number_of_budgets_is_limited() {
         let mut budgets = CheckBudgets::default();
         let count = |budgets: &mut CheckBudgets, owner: usize, minutes| {
-            budgets.count(&repo(&owner.to_string()), Purpose::FirstCheck, 1, at(minutes)).is_ok()
+            let call = call(&owner.to_string(), Purpose::FirstCheck, 1, at(minutes));
+            budgets.count(&call, true).is_ok()
         };
         assert!((0..MAX_BUDGETS).all(|owner| count(&mut budgets, owner, 0)));
         assert!(!count(&mut budgets, MAX_BUDGETS, 0));

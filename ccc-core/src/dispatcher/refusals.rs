@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Notify, oneshot};
 
-use super::check_budget::{CheckBudgets, Purpose};
+use super::check_budget::{Call, CheckBudgets, Purpose};
 use crate::CancellationToken;
 use crate::event::{IssueEvent, Trigger};
 use crate::pipeline::Pipeline;
@@ -55,7 +55,7 @@ impl Refusals {
             return;
         }
         if state.waiting.len() >= MAX_WAITING
-            || state.budgets.count(&event.repo, Purpose::Answer, event.actor.id, now).is_err()
+            || state.budgets.count(&Call::new(event, Purpose::Answer, now), true).is_err()
         {
             return;
         }
@@ -110,11 +110,11 @@ impl Refusals {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::event::{Actor, ActorKind, IssueSnapshot, RepoRef};
 
-    fn event(actor: u64, issue: u64, trigger: Trigger) -> IssueEvent {
+    pub(in crate::dispatcher) fn event(actor: u64, issue: u64, trigger: Trigger) -> IssueEvent {
         let actor = Actor { id: actor, login: format!("a{actor}"), kind: ActorKind::User };
         IssueEvent {
             repo: RepoRef { host: "h".into(), id: 1, owner: "o".into(), name: "r".into() },

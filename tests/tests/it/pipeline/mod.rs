@@ -6,6 +6,7 @@ mod faults;
 pub(crate) mod fixture;
 mod intake_checks;
 mod interrupts;
+mod maintainers;
 mod policy;
 mod requests;
 mod secrets;
