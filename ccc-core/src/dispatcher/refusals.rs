@@ -110,11 +110,11 @@ impl Refusals {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
     use crate::event::{Actor, ActorKind, IssueSnapshot, RepoRef};
 
-    pub(in crate::dispatcher) fn event(actor: u64, issue: u64, trigger: Trigger) -> IssueEvent {
+    fn event(actor: u64, issue: u64, trigger: Trigger) -> IssueEvent {
         let actor = Actor { id: actor, login: format!("a{actor}"), kind: ActorKind::User };
         IssueEvent {
             repo: RepoRef { host: "h".into(), id: 1, owner: "o".into(), name: "r".into() },

@@ -59,13 +59,23 @@ fn key(event: &IssueEvent) -> (String, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dispatcher::refusals::tests::event;
-    use crate::event::Trigger;
+    use crate::event::{Actor, ActorKind, IssueSnapshot, RepoRef, Trigger};
 
     fn of(actor: u64, repo: u64) -> IssueEvent {
-        let mut event = event(actor, 1, Trigger::Opened);
-        event.repo.id = repo;
-        event
+        let actor = Actor { id: actor, login: format!("a{actor}"), kind: ActorKind::User };
+        IssueEvent {
+            repo: RepoRef { host: "h".into(), id: repo, owner: "o".into(), name: "r".into() },
+            issue: IssueSnapshot {
+                number: 1,
+                title: String::new(),
+                body: String::new(),
+                author: actor.clone(),
+                updated_at: jiff::Timestamp::UNIX_EPOCH,
+            },
+            trigger: Trigger::Opened,
+            actor,
+            via_app: None,
+        }
     }
 
     #[test]
