@@ -20,7 +20,7 @@ pub(crate) async fn issue_first(store: &dyn CredentialStore) -> Result<Option<Se
 }
 
 /// Passes a new admin token to `show`, and then replaces the admin token. If `show` fails, the existing
-/// token stays valid: otherwise nobody would have a valid token.
+/// token stays valid, because the new token would be lost.
 pub(crate) async fn replace(
     store: &dyn CredentialStore,
     show: impl FnOnce(&Secret) -> Result<()>,
