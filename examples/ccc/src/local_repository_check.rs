@@ -329,7 +329,7 @@ mod tests {
         git(&at("packed"), &["commit-graph", "write", "--reachable", "--split"]);
         let (old, moved) = (at("packed/.git/objects/pack"), at("moved.pack"));
         let pack = std::fs::read_dir(old).unwrap().map(|entry| entry.unwrap().path());
-        let pack = pack.into_iter().find(|path| path.extension().unwrap() == "pack").unwrap();
+        let pack = pack.into_iter().find(|path| path.extension() == Some("pack".as_ref())).unwrap();
         std::fs::rename(&pack, &moved).unwrap();
         std::os::unix::fs::symlink(moved, pack).unwrap();
         std::os::unix::fs::symlink("plain/.git", at("link.git")).unwrap();

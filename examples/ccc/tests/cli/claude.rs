@@ -128,7 +128,7 @@ fn invalid_model_settings_are_reported_before_the_run_starts() {
         ),
         (
             &[("ANTHROPIC_API_KEY", "a"), ("CCC_MODEL__DANGEROUSLY_WITHOUT", "['paths', 'walls']")],
-            "unknown variant `walls`",
+            "write a list of paths, models",
         ),
     ] {
         std::fs::write(dir.path().join("sum.txt"), "1\n").unwrap();
