@@ -291,9 +291,10 @@ impl Intake for Dispatcher {
             guarded(&**self.pipeline.clock(), BOT_IDENTITY_TIMEOUT, host.bot_identity()).await?;
         let policy = self.pipeline.policy();
         let now = self.pipeline.clock().now();
-        // Reading the comment costs more than this answer. Only the first refusal is written.
+        // Reading the comment costs more than this answer.
         if matches!(event.trigger, Trigger::Commented { .. })
             && self.actor_checks.is_refused(event, now)
+            && self.refusals.has_answer(event, now)
         {
             let reason = policy.check_event(event, &us).err();
             return Ok(Admission::Ignored(reason.unwrap_or(SkipReason::NotPermitted)));

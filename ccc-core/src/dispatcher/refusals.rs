@@ -40,6 +40,13 @@ struct State {
 }
 
 impl Refusals {
+    /// Returns whether the actor of `event` got an answer on the same issue in the last 24 hours, or
+    /// waits for one.
+    pub(super) fn has_answer(&self, event: &IssueEvent, now: Timestamp) -> bool {
+        let key = (event.issue_key(), event.actor.id);
+        self.state().answered.get(&key).is_some_and(|at| is_recent(*at, now))
+    }
+
     /// Adds the request of `event` to the requests that wait for an answer, unless the actor got an
     /// answer on the same issue in the last 24 hours. An event that only opened or reopened an
     /// issue gets no answer, because every account may open issues. There is also no answer if the
@@ -49,9 +56,8 @@ impl Refusals {
             return;
         }
         let mut state = self.state();
-        let is_recent = |at: Timestamp| now.duration_since(at).abs() < BETWEEN_ANSWERS;
         let key = (event.issue_key(), event.actor.id);
-        if state.answered.get(&key).is_some_and(|at| is_recent(*at)) {
+        if state.answered.get(&key).is_some_and(|at| is_recent(*at, now)) {
             return;
         }
         if state.waiting.len() >= MAX_WAITING
@@ -60,7 +66,7 @@ impl Refusals {
             return;
         }
         if state.answered.len() >= MAX_ANSWERED {
-            state.answered.retain(|_, at| is_recent(*at));
+            state.answered.retain(|_, at| is_recent(*at, now));
         }
         if state.answered.len() >= MAX_ANSWERED {
             return;
@@ -107,6 +113,11 @@ impl Refusals {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Returns whether an answer at `at` prevents another one at the time `now`.
+fn is_recent(at: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(at).abs() < BETWEEN_ANSWERS
 }
 
 #[cfg(test)]

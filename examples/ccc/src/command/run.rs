@@ -3,8 +3,10 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ccc_core::event::{IssueEvent, IssueSnapshot, Trigger};
+use ccc_core::git::HostGit;
 use ccc_core::{CancellationToken, Clock, Error, ErrorKind, Outcome, Result, SystemClock, VcsHost};
 use ccc_github::GitHub;
 use clap::Args;
@@ -15,11 +17,14 @@ use crate::config::{self, Config};
 use crate::local_host::LocalHost;
 use crate::observers::progress_observer;
 use crate::output::{print, say};
-use crate::pipeline::{pipeline, wait_for_data_dir};
+use crate::pipeline::{open_data_dir, pipeline};
 use crate::remedy::describe;
 use crate::signals::interrupted;
 use crate::weakening::weakenings;
 use crate::{app, credentials, model_credential};
+
+/// The time between two attempts to lock the data directory.
+const LOCK_POLL: Duration = Duration::from_millis(250);
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
@@ -116,6 +121,28 @@ pub(super) async fn run(args: &RunArgs) -> Result<bool> {
         via_app: None,
     };
     drive(&config, Arc::clone(&github) as _, Some(&github), adapters, event, args.json).await
+}
+
+/// Opens the data directory of `config` as [`open_data_dir`] does. While another process uses the
+/// directory, waits, so that several runs that are started together take place one after another.
+async fn wait_for_data_dir(config: &Config) -> Result<HostGit> {
+    let mut is_announced = false;
+    loop {
+        match open_data_dir(config).await {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                if !is_announced {
+                    say(&format!(
+                        "note: the data directory {} is in use by another process; this run starts when that \
+                         process ends: to start at once, set CCC_DATA_DIR to another directory",
+                        config.data_dir()?.display()
+                    ));
+                    is_announced = true;
+                }
+                SystemClock.sleep(LOCK_POLL).await;
+            }
+            opened => return opened,
+        }
+    }
 }
 
 /// Executes a run for `event`. Returns whether the issue was solved or answered.
