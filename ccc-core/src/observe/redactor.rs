@@ -2,7 +2,6 @@
 
 mod escapes;
 mod forms;
-mod letters;
 mod needles;
 mod patterns;
 mod search;
@@ -30,8 +29,8 @@ use crate::run::Outcome;
 ///
 /// The redactor searches for the values of the secrets, so it does not depend on the formats of
 /// tokens (spec: S6b). A secret is also found (spec: S6c, X10c)
-/// - in base64, base32, hexadecimal, decimal or octal numbers, in UTF-16, with percent-encoding or other
-///   escape sequences, reversed, in fullwidth letters, or in two of these encodings,
+/// - in base64, base32, hexadecimal or decimal numbers, in UTF-16, with percent-encoding or other
+///   escape sequences, reversed, or in two of these encodings,
 /// - if other characters than letters and digits split it, such as line breaks, quotes, `+` and
 ///   zero-width characters, and
 /// - if it is cut, so that only a part of it is left.
@@ -72,7 +71,7 @@ impl Redactor {
     }
 
     /// Returns `text` with every secret replaced by `[REDACTED]`. Also replaces a part of a secret
-    /// that has at least 16 letters and digits, and at least 6 characters of the secret.
+    /// that has at least 16 letters and digits.
     #[must_use]
     pub fn clean(&self, text: &str) -> String {
         let cleaned = replace(text, &ranges(&read(&self.known), text));

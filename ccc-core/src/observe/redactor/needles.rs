@@ -1,10 +1,9 @@
 //! The search for secrets, their encoded forms, and long parts of these, in one pass over the text.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{ControlFlow, Range};
 
-use super::forms::{Form, forms};
+use super::forms::forms;
 use super::skeleton::Skeleton;
 use crate::Secret;
 
@@ -14,9 +13,6 @@ use crate::Secret;
 /// length would not be enough: the parts of the fixed text in secrets, such as the names of token
 /// formats, have up to eight letters.
 pub(super) const MIN_PIECE: usize = 16;
-/// Minimum number of bytes of a secret in a part that is found, if the secret is encoded. Some
-/// encodings need four or more letters and digits for one byte.
-const MIN_BYTES: usize = 6;
 /// Length of the sections of a needle that the search looks up, in bytes. A piece of `MIN_PIECE`
 /// bytes contains at least one whole section, because sections begin at multiples of this length.
 const SECTION: usize = 8;
@@ -38,28 +34,16 @@ pub(super) struct Piece {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Section {
     bytes: u64,
-    /// The index of the needle.
-    needle: u32,
+    needle: usize,
     /// The position of the section in the needle.
-    offset: u32,
-}
-
-/// The skeleton of a form of a secret.
-struct Needle {
-    text: Secret,
-    /// Minimum length of a part that is found.
-    least: usize,
-    /// Whether the form consists of numbers.
-    is_number: bool,
+    offset: usize,
 }
 
 /// The skeletons of all forms of all secrets.
 #[derive(Default)]
 pub(super) struct Needles {
     /// The skeletons that have at least [`MIN_PIECE`] bytes.
-    needles: Vec<Needle>,
-    /// The hashes of the needles, so that each needle is stored once.
-    hashes: HashSet<u64, BuildHasherDefault<DefaultHasher>>,
+    needles: Vec<Secret>,
     /// Forms with a shorter skeleton, such as those of short passwords. Only the whole form is
     /// found.
     short: Vec<Secret>,
@@ -73,56 +57,45 @@ pub(super) struct Needles {
 impl Needles {
     /// Adds the forms of `secret`. Ignores a form that is shorter than `min_short` bytes.
     pub(super) fn add(&mut self, secret: &[u8], min_short: usize) {
-        let length = Skeleton::of(secret, false).bytes.len().max(1);
-        for Form { text, is_number } in forms(secret) {
-            let skeleton = Skeleton::of(&text, false).bytes;
+        for form in forms(secret) {
+            let skeleton = Skeleton::of(&form, false).bytes;
             if skeleton.len() >= MIN_PIECE {
-                let least = (skeleton.len() * MIN_BYTES).div_ceil(length).max(MIN_PIECE);
-                self.add_needle(skeleton, least, is_number);
-            } else if text.len() >= min_short && !self.short().any(|short| short == text) {
-                self.short.push(Secret::new(text));
+                self.add_needle(skeleton);
+            } else if form.len() >= min_short && !contains(&self.short, &form) {
+                self.short.push(Secret::new(form));
             }
         }
         // A secret in a URL can be percent-encoded, and its program decodes it.
         if let Some(skeleton) = Skeleton::unescaped(secret, false)
             && skeleton.bytes.len() >= MIN_PIECE
         {
-            self.add_needle(skeleton.bytes, MIN_PIECE, false);
+            self.add_needle(skeleton.bytes);
         }
         self.sections.sort_unstable();
     }
 
-    fn add_needle(&mut self, text: Vec<u8>, least: usize, is_number: bool) {
-        if !self.hashes.insert(self.hashes.hasher().hash_one(&text)) {
+    fn add_needle(&mut self, needle: Vec<u8>) {
+        if contains(&self.needles, &needle) {
             return;
         }
         self.filter.resize(1 << (FILTER_BITS - 6), 0);
-        let Ok(needle) = u32::try_from(self.needles.len()) else { return };
+        let index = self.needles.len();
         let mut known = BTreeSet::new();
-        for (offset, bytes) in (0_u32..).step_by(SECTION).zip(text.as_chunks::<SECTION>().0) {
+        for (number, bytes) in needle.as_chunks::<SECTION>().0.iter().enumerate() {
             let bytes = u64::from_be_bytes(*bytes);
             // A section that the needle repeats is entered once, so that the search stays linear.
             if known.insert(bytes) {
                 let (word, bit) = filter_position(bytes);
                 self.filter[word] |= bit;
-                self.sections.push(Section { bytes, needle, offset });
+                self.sections.push(Section { bytes, needle: index, offset: number * SECTION });
             }
         }
-        let least = least.min(text.len());
-        self.needles.push(Needle { text: Secret::new(text), least, is_number });
-    }
-
-    /// Returns the number of needles, and the memory that they occupy, in bytes.
-    #[cfg(test)]
-    pub(super) fn size(&self) -> (usize, usize) {
-        let text: usize = self.needles.iter().map(|needle| needle.text.expose().len()).sum();
-        let own = self.needles.len() * size_of::<Needle>();
-        (self.needles.len(), text + own + self.sections.len() * size_of::<Section>())
+        self.needles.push(Secret::new(needle));
     }
 
     /// Returns the length of the needle with this index.
     pub(super) fn length(&self, needle: usize) -> usize {
-        self.needles[needle].text.expose().len()
+        self.needles[needle].expose().len()
     }
 
     /// Returns the forms with short skeletons. The caller searches for them in the text itself.
@@ -131,7 +104,7 @@ impl Needles {
     }
 
     /// Passes each part of a needle that occurs in `skeleton` and has at least [`MIN_PIECE`] bytes
-    /// and [`MIN_BYTES`] bytes of the secret to `found`, until `found` returns [`ControlFlow::Break`]. Returns the number of steps, which
+    /// to `found`, until `found` returns [`ControlFlow::Break`]. Returns the number of steps, which
     /// is proportional to the length of `skeleton`.
     pub(super) fn pieces(
         &self,
@@ -154,22 +127,21 @@ impl Needles {
                 continue;
             }
             for Section { needle, offset, .. } in self.places(section) {
-                let (needle, offset) = (*needle as usize, *offset as usize);
                 steps += 1;
-                if compared.get(&needle).is_some_and(|before| before.covers(start, offset)) {
+                if compared.get(needle).is_some_and(|before| before.covers(start, *offset)) {
                     continue;
                 }
-                let text = self.needles[needle].text.expose();
-                let before = common(skeleton[..start].iter().rev(), text[..offset].iter().rev());
+                let text = self.needles[*needle].expose();
+                let before = common(skeleton[..start].iter().rev(), text[..*offset].iter().rev());
                 let after =
                     common(skeleton[start + SECTION..].iter(), text[offset + SECTION..].iter());
                 steps += before + after;
                 let at = start - before..start + SECTION + after;
-                let is_piece = at.len() >= self.needles[needle].least;
+                let is_piece = at.len() >= MIN_PIECE;
                 let end = at.end;
-                compared.insert(needle, Compared { start, offset, end, is_piece });
+                compared.insert(*needle, Compared { start, offset: *offset, end, is_piece });
                 let part = offset - before..offset + SECTION + after;
-                let piece = Piece { needle, part, at };
+                let piece = Piece { needle: *needle, part, at };
                 if is_piece && found(piece).is_break() {
                     return steps;
                 }
@@ -190,9 +162,7 @@ impl Needles {
     pub(super) fn continues(&self, skeleton: &[u8], min: usize) -> bool {
         let Some(start) = skeleton.len().checked_sub(min) else { return false };
         let end = memchr::memmem::Finder::new(&skeleton[start..]);
-        // Other texts often end with digits that also occur in numbers.
-        let needles = self.needles.iter().filter(|needle| !needle.is_number);
-        needles.map(|needle| needle.text.expose()).any(|needle| {
+        self.needles.iter().map(Secret::expose).any(|needle| {
             end.find_iter(needle).any(|at| {
                 let before = common(skeleton[..start].iter().rev(), needle[..at].iter().rev());
                 at + min < needle.len() && before + min < MIN_PIECE
@@ -218,6 +188,10 @@ impl Compared {
         let same = start - self.start == offset.wrapping_sub(self.offset);
         start + SECTION <= self.end && (self.is_piece || same)
     }
+}
+
+fn contains(secrets: &[Secret], bytes: &[u8]) -> bool {
+    secrets.iter().any(|secret| secret.expose() == bytes)
 }
 
 /// Returns the length of the common start of two sequences.

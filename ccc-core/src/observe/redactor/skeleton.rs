@@ -2,14 +2,13 @@
 
 use std::ops::Range;
 
-use super::{escapes, letters};
+use super::escapes;
 
 /// The ASCII letters and digits of a text, in lower case.
 ///
 /// White space, line breaks, quotes, punctuation, zero-width characters and the NUL bytes of UTF-16
 /// are not part of a skeleton. A secret that is split by such characters is therefore in one piece
 /// in the skeleton. Because the letters are in lower case, all forms of hexadecimal digits are equal.
-/// Fullwidth and mathematical letters count as the letters of ASCII.
 #[derive(Default)]
 pub(super) struct Skeleton {
     pub(super) bytes: Vec<u8>,
@@ -23,11 +22,8 @@ impl Skeleton {
     /// the skeleton stores the position of each byte.
     pub(super) fn of(text: &[u8], has_spans: bool) -> Self {
         let mut skeleton = Self { has_spans, ..Self::default() };
-        let mut at = 0;
-        while let Some(byte) = text.get(at) {
-            let (byte, length) = letters::decode(&text[at..]).unwrap_or((*byte, 1));
-            skeleton.push(byte, at, at + length);
-            at += length;
+        for (at, byte) in text.iter().enumerate() {
+            skeleton.push(*byte, at, at + 1);
         }
         skeleton
     }
@@ -42,10 +38,9 @@ impl Skeleton {
         let mut skeleton = Self { has_spans, ..Self::default() };
         let (mut at, mut decoded) = (0, false);
         while at < text.len() {
-            let rest = &text[at..];
-            let escape = escapes::decode(rest);
+            let escape = escapes::decode(&text[at..]);
             decoded |= escape.is_some();
-            let (byte, length) = escape.or_else(|| letters::decode(rest)).unwrap_or((text[at], 1));
+            let (byte, length) = escape.unwrap_or((text[at], 1));
             skeleton.push(byte, at, at + length);
             at += length;
         }
