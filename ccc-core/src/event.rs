@@ -116,6 +116,12 @@ pub struct IssueEvent {
     pub actor: Actor,
     /// The id of the GitHub App through which the actor acted; `None` for an action without an App.
     pub via_app: Option<u64>,
+    /// Whether the delivery names the actor as the owner of the repository, as a member of the
+    /// organisation that owns it, or as a collaborator. False if the delivery does not name it. Such
+    /// an actor is checked apart from strangers, but need not be permitted to start runs (spec:
+    /// W11f).
+    #[serde(default)]
+    pub actor_is_member: bool,
 }
 
 impl IssueEvent {

@@ -158,12 +158,12 @@ impl ActorChecks {
         if let Some(answer) = record.stored(&event.trigger, now) {
             return Step::Ended(answer);
         }
-        let purpose = record.purpose(&event.trigger);
+        let purpose = record.purpose(event);
         let call = purpose.map(|purpose| Call::new(event, purpose, now));
         if let Some(call) = &call {
             let few = || few_requests_left(pipeline, event, now);
             let denied = match purpose {
-                Some(Purpose::TriageCheck) => None,
+                Some(Purpose::MemberCheck) => None,
                 _ => few().map(ActorAnswer::Postponed),
             };
             let standing = standings.get(event);
@@ -260,12 +260,14 @@ impl Record {
         (failed || is_fresh(known.at, longest)).then(|| known.answer())
     }
 
-    /// Returns the budget from which a check because of `trigger` is taken, or `None` for an actor
+    /// Returns the budget from which a check because of `event` is taken, or `None` for an actor
     /// who was permitted at the last answer.
-    fn purpose(&self, trigger: &Trigger) -> Option<Purpose> {
+    fn purpose(&self, event: &IssueEvent) -> Option<Purpose> {
         match self.known {
             Some(Known { permitted: true, .. }) => None,
-            _ if needs_permission(trigger) => Some(Purpose::TriageCheck),
+            _ if event.actor_is_member || needs_permission(&event.trigger) => {
+                Some(Purpose::MemberCheck)
+            }
             Some(_) => Some(Purpose::RepeatedCheck),
             None => Some(Purpose::FirstCheck),
         }

@@ -21,9 +21,9 @@ pub(super) enum Purpose {
     FirstCheck,
     /// A further check of an actor who was refused before.
     RepeatedCheck,
-    /// A check because of an action for which the VCS host requires a permission, such as the
-    /// addition of a label.
-    TriageCheck,
+    /// A check of an actor to whom the VCS host has given a role: the event names the actor as a
+    /// member, or the action requires a permission, such as the addition of a label.
+    MemberCheck,
     /// An answer to an actor who may not start runs.
     Answer,
 }
@@ -34,7 +34,7 @@ impl Purpose {
     /// installation (GitHub docs, "Rate limits for the REST API").
     pub(super) const fn per_hour(self) -> usize {
         match self {
-            Self::FirstCheck | Self::RepeatedCheck | Self::TriageCheck => 300,
+            Self::FirstCheck | Self::RepeatedCheck | Self::MemberCheck => 300,
             Self::Answer => 20,
         }
     }
@@ -179,7 +179,7 @@ mod tests {
             ("one", Purpose::FirstCheck, 10, Err(Exceeded::Budget(hour))),
             ("ONE", Purpose::FirstCheck, 40, Err(Exceeded::Budget(hour / 2))),
             ("one", Purpose::RepeatedCheck, 40, Ok(())),
-            ("one", Purpose::TriageCheck, 40, Ok(())),
+            ("one", Purpose::MemberCheck, 40, Ok(())),
             ("two", Purpose::FirstCheck, 40, Ok(())),
             ("one", Purpose::FirstCheck, 70, Ok(())),
             // The clock was set back.

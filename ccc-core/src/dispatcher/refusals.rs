@@ -139,6 +139,7 @@ mod tests {
             trigger,
             actor,
             via_app: None,
+            actor_is_member: false,
         }
     }
 

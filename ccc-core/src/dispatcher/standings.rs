@@ -75,6 +75,7 @@ mod tests {
             trigger: Trigger::Opened,
             actor,
             via_app: None,
+            actor_is_member: false,
         }
     }
 

@@ -296,6 +296,7 @@ mod tests {
             trigger: Trigger::Opened,
             actor,
             via_app: None,
+            actor_is_member: false,
         }
     }
 }

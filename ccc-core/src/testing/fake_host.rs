@@ -130,6 +130,7 @@ impl FakeHost {
             trigger: Trigger::Opened,
             actor: issue.author.clone(),
             via_app: None,
+            actor_is_member: false,
         }
     }
 

@@ -30,6 +30,7 @@ fn event(title: &str) -> IssueEvent {
         trigger: Trigger::Opened,
         actor,
         via_app: None,
+        actor_is_member: false,
     }
 }
 

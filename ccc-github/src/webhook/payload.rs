@@ -83,6 +83,7 @@ pub(crate) fn issue_event(event: &str, json: &str, host: &str) -> Result<Classif
     if payload.comment.as_ref().is_some_and(|comment| comment.author() != payload.sender.id) {
         return Ok(Classified::Irrelevant("not the author"));
     }
+    let actor_is_member = payload.sender_is_member();
     let opened_via = via(&payload.issue.performed_via_github_app);
     // In later events, `issue.performed_via_github_app` still names the GitHub App that opened the
     // issue, which is not the App of the current action.
@@ -113,6 +114,7 @@ pub(crate) fn issue_event(event: &str, json: &str, host: &str) -> Result<Classif
         trigger,
         actor: payload.sender.actor("sender")?,
         via_app,
+        actor_is_member,
     })))
 }
 
@@ -169,6 +171,32 @@ struct Payload<'a> {
     changes: Option<Changes>,
 }
 
+impl Payload<'_> {
+    /// Returns whether the sender is named as a member. The payload states this of the authors of
+    /// the issue and of the comment, and not of the sender.
+    fn sender_is_member(&self) -> bool {
+        let is_member = |author, association: Option<Association>| {
+            author == self.sender.id && association.is_some_and(|it| it != Association::Other)
+        };
+        is_member(self.issue.author(), self.issue.author_association)
+            || self
+                .comment
+                .as_ref()
+                .is_some_and(|comment| is_member(comment.author(), comment.author_association))
+    }
+}
+
+/// The relation of an author to the repository (GitHub docs, "GraphQL", `CommentAuthorAssociation`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+enum Association {
+    Owner,
+    Member,
+    Collaborator,
+    #[serde(other)]
+    Other,
+}
+
 #[derive(Deserialize)]
 struct Issue<'a> {
     number: u64,
@@ -178,6 +206,7 @@ struct Issue<'a> {
     body: Option<Cow<'a, str>>,
     #[serde(borrow)]
     user: Option<Account<'a>>,
+    author_association: Option<Association>,
     updated_at: Timestamp,
     pull_request: Option<serde::de::IgnoredAny>,
     performed_via_github_app: Option<App>,
@@ -220,6 +249,7 @@ struct Comment<'a> {
     body: Option<Cow<'a, str>>,
     #[serde(borrow)]
     user: Option<Account<'a>>,
+    author_association: Option<Association>,
     performed_via_github_app: Option<App>,
 }
 
@@ -250,6 +280,11 @@ struct App {
 }
 
 impl Issue<'_> {
+    /// Returns the id of the account that wrote the issue.
+    fn author(&self) -> u64 {
+        self.user.as_ref().map_or_else(|| ghost().id, |user| user.id)
+    }
+
     fn snapshot(self) -> Result<IssueSnapshot, Malformed> {
         let author = match self.user {
             Some(user) => user.actor("issue.user")?,

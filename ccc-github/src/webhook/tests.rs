@@ -259,6 +259,41 @@ fn via_app_is_the_app_of_this_event() {
 }
 
 #[test]
+fn the_sender_is_a_member_only_as_the_author_of_an_issue_or_comment() {
+    // spec: W11f
+    for (association, is_member) in [
+        (json!("OWNER"), true),
+        (json!("MEMBER"), true),
+        (json!("COLLABORATOR"), true),
+        (json!("CONTRIBUTOR"), false),
+        (json!("NONE"), false),
+        (json!("A_LATER_VALUE"), false),
+        (json!(null), false),
+    ] {
+        // Account 1 is the sender.
+        for author in [1, 2] {
+            let mut labeled = payload("labeled");
+            labeled["label"] = json!({ "name": "claude" });
+            labeled["issue"]["user"] = account(author, "a", "User");
+            labeled["issue"]["author_association"] = association.clone();
+            let expected = is_member && author == 1;
+            let event = issue_event("issues", &labeled);
+            assert_eq!(event.actor_is_member, expected, "{association} {author}");
+            let mut comment = labeled;
+            comment["action"] = "created".into();
+            comment["comment"] = json!({ "id": 1, "body": "", "user": account(1, "b", "User") });
+            let event = issue_event("issue_comment", &comment);
+            assert_eq!(event.actor_is_member, expected, "{association} {author}");
+            comment["issue"]["author_association"] = json!("NONE");
+            comment["comment"]["author_association"] = association.clone();
+            let event = issue_event("issue_comment", &comment);
+            assert_eq!(event.actor_is_member, is_member, "{association} {author}");
+        }
+    }
+    assert!(!issue_event("issues", &payload("opened")).actor_is_member);
+}
+
+#[test]
 fn irrelevant_events_and_actions_are_ignored() {
     // spec: W4c, W9a
     let ignored = |kind: &str, payload: &Value| match event_of(kind, payload) {

@@ -29,6 +29,7 @@ fn event(number: u64, body: usize, comment: usize) -> IssueEvent {
         trigger: Trigger::Commented { comment: number, body: "c".repeat(comment) },
         actor: actor(),
         via_app: None,
+        actor_is_member: false,
     }
 }
 

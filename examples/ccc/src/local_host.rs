@@ -82,6 +82,7 @@ impl LocalHost {
             trigger: Trigger::Opened,
             actor: operator_account(),
             via_app: None,
+            actor_is_member: false,
         }
     }
 

@@ -101,6 +101,7 @@ impl Fixture {
             trigger: Trigger::Opened,
             actor: self.writer.clone(),
             via_app: None,
+            actor_is_member: false,
         }
     }
 

@@ -119,6 +119,7 @@ pub(super) async fn run(args: &RunArgs) -> Result<bool> {
         trigger: Trigger::Opened,
         actor: issue.author,
         via_app: None,
+        actor_is_member: false,
     };
     drive(&config, Arc::clone(&github) as _, Some(&github), adapters, event, args.json).await
 }

@@ -126,6 +126,7 @@ impl Fixture {
             trigger: Trigger::Opened,
             actor: writer.clone(),
             via_app: None,
+            actor_is_member: false,
         };
 
         let key = CredentialKey::new("model/api-key").unwrap();

@@ -31,6 +31,8 @@ struct Owner {
     clock: Arc<ManualClock>,
     dispatcher: Dispatcher,
     event: IssueEvent,
+    /// The accounts that deliveries name as members.
+    members: Vec<u64>,
     deliveries: u64,
 }
 
@@ -73,7 +75,16 @@ impl Owner {
         let pipeline = pipeline.clock(Arc::clone(&clock) as Arc<dyn Clock>).build().unwrap();
         let store = Arc::new(MemoryRunStore::new(Arc::clone(&clock) as _));
         let dispatcher = Dispatcher::new(pipeline, store, DispatcherConfig::default());
-        Self { permissions, is_down, checks, clock, dispatcher, event, deliveries: 0 }
+        Self {
+            permissions,
+            is_down,
+            checks,
+            clock,
+            dispatcher,
+            event,
+            members: vec![],
+            deliveries: 0,
+        }
     }
 
     fn permit(&self, repo: u64, actor: u64) {
@@ -88,6 +99,7 @@ impl Owner {
         event.repo.name = format!("r{repo}");
         event.issue.number = self.deliveries;
         event.actor = Actor { id: actor, login: format!("a{actor}"), kind: ActorKind::User };
+        event.actor_is_member = self.members.contains(&actor);
         match self.dispatcher.admit(&delivery(&self.deliveries.to_string()), &event).await {
             Ok(Admission::Accepted(_)) => Accepted,
             Ok(Admission::Ignored(SkipReason::NotPermitted)) => Refused,
@@ -145,6 +157,30 @@ async fn requests_of_a_maintainer_in_many_repositories_all_start_runs() {
         let case = format!("{trigger:?}, permitted in {permitted}");
         assert_eq!((answers, owner.checks()), (expected, checks), "{case}");
     }
+}
+
+#[tokio::test]
+async fn strangers_do_not_delay_the_first_comment_of_a_member() {
+    // spec: W11f
+    let mut owner = Owner::new();
+    for stranger in 0..400 {
+        let expected = if stranger < 300 { Refused } else { Postponed };
+        assert_eq!(owner.comment(1, 1_000 + stranger).await, expected, "{stranger}");
+    }
+    owner.permit(1, 2);
+    owner.members = vec![3, 4];
+    assert_eq!(owner.comment(1, 2).await, Postponed, "the delivery does not name a member");
+    owner.permit(1, 3);
+    assert_eq!(owner.comment(1, 3).await, Accepted);
+    // A member need not be permitted to start runs.
+    assert_eq!(owner.comment(1, 4).await, Refused);
+    // A refused member who has a permission now does not wait for strangers either.
+    owner.permit(1, 4);
+    owner.clock.advance(Duration::from_secs(60));
+    for stranger in 0..300 {
+        assert_eq!(owner.comment(1, 1_000 + stranger).await, Refused, "{stranger}");
+    }
+    assert_eq!(owner.comment(1, 4).await, Accepted);
 }
 
 #[tokio::test]

@@ -140,6 +140,7 @@ pub(super) fn event(issue: u64, trigger: Trigger) -> IssueEvent {
         trigger,
         actor,
         via_app: Some(11),
+        actor_is_member: true,
     }
 }
 
