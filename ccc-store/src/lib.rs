@@ -9,6 +9,7 @@
 mod aead;
 #[cfg(feature = "sealed")]
 mod blocking;
+mod bounds;
 #[cfg(feature = "durable-object")]
 pub mod durable_object;
 #[cfg(all(feature = "file", unix))]
@@ -23,7 +24,10 @@ mod memory_run_store;
 mod random;
 #[cfg(feature = "sealed")]
 mod sealed;
+#[cfg(all(feature = "sqlite", unix))]
+mod sqlite_run_store;
 
+pub use bounds::Bounds;
 #[cfg(feature = "durable-object")]
 pub use durable_object::DurableObjectCredentialStore;
 #[cfg(all(feature = "file", unix))]
@@ -31,4 +35,6 @@ pub use file_credential_store::FileCredentialStore;
 #[cfg(feature = "sealed")]
 pub use keys::{KeyId, Keys};
 pub use memory_credential_store::MemoryCredentialStore;
-pub use memory_run_store::{Bounds, MemoryRunStore};
+pub use memory_run_store::MemoryRunStore;
+#[cfg(all(feature = "sqlite", unix))]
+pub use sqlite_run_store::SqliteRunStore;

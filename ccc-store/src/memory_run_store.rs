@@ -10,11 +10,9 @@ use ccc_core::{Clock, Error, ErrorKind, Outcome, Progress, Result, RunId, RunSto
 use jiff::Timestamp;
 
 mod entry;
-mod limits;
 mod state;
 
-pub use limits::Bounds;
-
+use crate::bounds::{Bounds, stored_event};
 use entry::Entry;
 use state::{State, no_such_run};
 
@@ -79,7 +77,7 @@ impl RunStore for MemoryRunStore {
         let accepted = match state.unfinished_run_of(event) {
             Some(run) => Accepted { run, duplicate: true },
             None => {
-                let event = limits::stored_event(event);
+                let event = stored_event(event);
                 let room = state.check_room(&self.bounds, &event, check);
                 room.map_err(|error| error.with_operation("run_store.accept"))?;
                 let run = RunId::new(now)?;

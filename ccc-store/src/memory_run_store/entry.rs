@@ -7,7 +7,7 @@ use ccc_core::run::{Outcome, RunRecord, RunState};
 use ccc_core::run_store::LogEntry;
 use jiff::Timestamp;
 
-use super::limits::{self, Bounds};
+use crate::bounds::{self, Bounds, removed_lines};
 
 /// A run, its newest claim and its log.
 #[derive(Debug)]
@@ -67,16 +67,16 @@ impl Entry {
     /// Returns the size of the event, the progress and the outcome, in bytes.
     pub(super) fn bytes(&self) -> usize {
         let [progress, outcome] = self.result_bytes;
-        limits::size(&self.record.event).saturating_add(progress).saturating_add(outcome)
+        bounds::size(&self.record.event).saturating_add(progress).saturating_add(outcome)
     }
 
     pub(super) fn set_progress(&mut self, progress: Progress) {
-        self.result_bytes[0] = limits::debug_size(&progress);
+        self.result_bytes[0] = bounds::debug_size(&progress);
         self.record.progress = progress;
     }
 
     pub(super) fn set_outcome(&mut self, outcome: Outcome) {
-        self.result_bytes[1] = limits::debug_size(&outcome);
+        self.result_bytes[1] = bounds::debug_size(&outcome);
         self.record.state = RunState::Finished { outcome };
     }
 
@@ -85,12 +85,12 @@ impl Entry {
     }
 
     /// Appends `entries` to the log. Removes the oldest lines if the log exceeds a limit for one run.
-    pub(super) fn append(&mut self, entries: &[LogEntry], bounds: &Bounds) {
+    pub(super) fn append(&mut self, entries: &[LogEntry], limits: &Bounds) {
         for entry in entries {
-            let stored = limits::stored_line(entry);
-            self.log_bytes = self.log_bytes.saturating_add(limits::line_size(&stored));
+            let stored = bounds::stored_line(entry);
+            self.log_bytes = self.log_bytes.saturating_add(bounds::line_size(&stored));
             self.log.push_back(stored);
-            while self.log.len() > bounds.log_lines || self.log_bytes > bounds.log_bytes_of_run() {
+            while self.log.len() > limits.log_lines || self.log_bytes > limits.log_bytes_of_run() {
                 if self.remove_oldest_line() == 0 {
                     break;
                 }
@@ -102,7 +102,7 @@ impl Entry {
     pub(super) fn remove_oldest_line(&mut self) -> usize {
         let Some(line) = self.log.pop_front() else { return 0 };
         self.log_dropped += 1;
-        let size = limits::line_size(&line);
+        let size = bounds::line_size(&line);
         self.log_bytes = self.log_bytes.saturating_sub(size);
         size
     }
@@ -110,14 +110,8 @@ impl Entry {
     /// Returns at most `limit` lines of the log from the number `from` on, with their numbers. In the
     /// place of the last removed line, a line reports how many lines were removed.
     pub(super) fn tail(&self, from: u64, limit: usize) -> Vec<(u64, LogEntry)> {
-        let removed = self.log_dropped.checked_sub(1).map(|last| {
-            let at = self.log.front().map_or(self.record.accepted_at, |first| first.at);
-            let text = format!(
-                "{} earlier lines of this log were removed, because the run store has a limit for logs",
-                self.log_dropped
-            );
-            (last, LogEntry { at, text })
-        });
+        let at = self.log.front().map_or(self.record.accepted_at, |first| first.at);
+        let removed = removed_lines(self.log_dropped, at);
         let stored = (self.log_dropped..).zip(self.log.iter().cloned());
         let all = removed.into_iter().chain(stored);
         all.filter(|(number, _)| *number >= from).take(limit).collect()

@@ -1,7 +1,6 @@
 //! The runs and deliveries of a `MemoryRunStore`, and the order in which runs are claimed.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
-use std::time::Duration;
 
 use ccc_core::event::IssueEvent;
 use ccc_core::run::ActorCheck;
@@ -10,7 +9,7 @@ use ccc_core::{DeliveryId, Error, ErrorKind, Result, RunId};
 use jiff::Timestamp;
 
 use super::entry::Entry;
-use super::limits::{self, Bounds};
+use crate::bounds::{Bounds, full, size};
 
 #[derive(Debug, Default)]
 pub(super) struct State {
@@ -28,12 +27,6 @@ pub(super) struct State {
 pub(super) fn no_such_run(run: RunId) -> Error {
     Error::new(ErrorKind::NotFound, format!("the run store does not contain run {run}"))
         .with_operation("run_store")
-}
-
-/// Returns the error for a store that has reached one of its limits. `why` names the limit.
-fn full(why: &str) -> Error {
-    Error::new(ErrorKind::Unavailable, format!("{why}: send the delivery again later"))
-        .with_retry_after(Duration::from_secs(60))
 }
 
 impl State {
@@ -102,7 +95,7 @@ impl State {
             return Err(full("the run store has reached its limit of unfinished runs"));
         }
         // spec: W12e
-        let size = limits::size(event);
+        let size = size(event);
         let bytes = |entries: &mut dyn Iterator<Item = &Entry>| {
             entries.map(Entry::bytes).fold(size, usize::saturating_add)
         };

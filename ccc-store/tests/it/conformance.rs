@@ -92,6 +92,27 @@ mod memory_run_store {
     ccc_core::run_store_conformance!(fresh);
 }
 
+#[cfg(all(feature = "sqlite", unix))]
+mod sqlite_run_store {
+    use std::sync::Arc;
+
+    use ccc_core::testing::ManualClock;
+    use ccc_core::testing::conformance::run_store::Fixture;
+    use ccc_store::{Bounds, SqliteRunStore};
+
+    async fn fresh() -> Fixture {
+        let start = "2026-01-01T00:00:00Z".parse().unwrap();
+        let clock = Arc::new(ManualClock::new(start));
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("runs.sqlite");
+        let shared = Arc::new(Arc::clone(&clock));
+        let store = SqliteRunStore::open(&path, shared, Bounds::on_disk()).await.unwrap();
+        Fixture::new(store, move |by| clock.advance(by)).with_owned(directory)
+    }
+
+    ccc_core::run_store_conformance!(fresh);
+}
+
 #[test]
 fn every_store_runs_its_conformance_suite() {
     // spec: Q10a

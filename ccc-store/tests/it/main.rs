@@ -16,3 +16,5 @@ mod rights;
 #[cfg(all(feature = "file", unix))]
 mod rotation;
 mod run_store_memory;
+#[cfg(all(feature = "sqlite", unix))]
+mod run_store_sqlite;

@@ -96,7 +96,7 @@ pub struct Config {
     pub agent: AgentConfig,
     /// The settings of the model's API, for agents that use a model.
     pub model: ModelConfig,
-    /// The limits for concurrent runs.
+    /// The store of the runs, and the limits for concurrent runs.
     pub runs: RunsConfig,
     /// The rules for the actors that may start runs, and for the changes that may be published.
     pub policy: TrustPolicy,
@@ -105,12 +105,26 @@ pub struct Config {
     unknown_variables: Vec<String>,
 }
 
-/// The limits for concurrent runs.
+/// The store of the runs, and the limits for concurrent runs.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct RunsConfig {
+    /// The kind of run store.
+    pub store: RunStoreKind,
     /// Maximum number of runs that the service executes at the same time.
     pub concurrency: Option<usize>,
+}
+
+/// A kind of run store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunStoreKind {
+    /// The database `runs.sqlite` in the data directory. After a restart, the service continues its
+    /// unfinished runs.
+    #[default]
+    Sqlite,
+    /// The memory of the process. All runs are lost when the process ends.
+    Memory,
 }
 
 impl Config {

@@ -11,6 +11,7 @@ mod cli {
     mod host_failures;
     mod local_repositories;
     mod proxy_and_ca;
+    mod restart;
     mod run;
     mod serve;
     mod stored_app;

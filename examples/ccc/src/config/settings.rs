@@ -86,6 +86,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     toml("model.allowed", "a list of names of models, such as [\"claude-opus-*\"]"),
     toml("model.price", "a list of prices, such as [{ model = \"m\", input = 3.0, output = 15.0 }]"),
     toml("model.dangerously_without", "a list of paths, models, server_tools, mcp_servers, remote_sources and unknown_fields, such as [\"server_tools\"]"),
+    text("runs.store", "sqlite or memory"),
     toml("runs.concurrency", "a number of runs, such as 4"),
     text("policy.permission", "none, read, triage, write, maintain or admin"),
     toml("policy.allowed_actors", "a list of the ids of users, such as [583231]"),

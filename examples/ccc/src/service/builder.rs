@@ -6,11 +6,11 @@ use ccc_core::dispatcher::{Dispatcher, DispatcherConfig};
 use ccc_core::observe::Observers;
 use ccc_core::{Agent, ContainerRunner, CredentialStore, Observer, Result, RunStore, VcsHost};
 use ccc_github::{GitHub, Webhook};
-use ccc_store::MemoryRunStore;
+use ccc_store::{Bounds, MemoryRunStore, SqliteRunStore};
 
 use crate::adapters::{Adapters, github};
 use crate::app::{self, StoredApp};
-use crate::config::Config;
+use crate::config::{Config, RunStoreKind};
 use crate::health_probes::Probes;
 use crate::observers::LogObserver;
 use crate::pipeline::{open_data_dir, pipeline};
@@ -128,7 +128,7 @@ impl ServiceBuilder {
         self
     }
 
-    /// Sets the run store. Without this call, runs are stored in memory.
+    /// Sets the run store, which replaces the store that `runs.store` names.
     pub fn runs(mut self, runs: impl RunStore) -> Self {
         self.runs = Some(Arc::new(runs));
         self
@@ -204,13 +204,20 @@ impl ServiceBuilder {
         let pipeline = pipeline(config, git, host, adapters, Arc::new(Observers(observers)))?;
         pipeline.runner().check().await?;
         let clock = Arc::clone(pipeline.clock());
-        let runs = self.runs.unwrap_or_else(|| {
-            warnings.push(
-                "runs are stored in memory: accepted runs are lost when this process ends"
-                    .to_owned(),
-            );
-            Arc::new(MemoryRunStore::new(Arc::clone(&clock)))
-        });
+        let runs = match (self.runs, config.runs.store) {
+            (Some(runs), _) => runs,
+            (None, RunStoreKind::Sqlite) => {
+                let path = config.data_dir()?.join("runs.sqlite");
+                let bounds = Bounds::on_disk();
+                Arc::new(SqliteRunStore::open(&path, Arc::clone(&clock), bounds).await?)
+            }
+            (None, RunStoreKind::Memory) => {
+                let line =
+                    "runs are stored in memory: accepted runs are lost when this process ends";
+                warnings.push(line.to_owned());
+                Arc::new(MemoryRunStore::new(Arc::clone(&clock)))
+            }
+        };
         let mut dispatching = DispatcherConfig::default().with_refuse_unless_serving(true);
         dispatching.concurrency = config.runs.concurrency.unwrap_or(dispatching.concurrency);
         let dispatcher = Arc::new(Dispatcher::new(pipeline, runs, dispatching));

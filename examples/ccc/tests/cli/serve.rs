@@ -79,7 +79,7 @@ async fn a_failure_on_the_host_is_reported_on_the_issue() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_service_reports_its_health_and_ends_on_sigterm() {
-    let mut site = Site::start("command:true").await;
+    let mut site = Site::start_with("command:true", &[("CCC_RUNS__STORE", "memory")]).await;
     let (status, body) = site.send(http::Request::get(site.url("/health")), Vec::new()).await;
     let health: serde_json::Value = serde_json::from_str(&body).unwrap();
     assert_eq!((status, &health["status"]), (200, &"ok".into()), "{body}");

@@ -1,16 +1,18 @@
-//! The limits of a `MemoryRunStore`, and the size of what it stores.
+//! The limits of the run stores, and the size of what they store.
 
 use std::fmt::{self, Write as _};
+use std::time::Duration;
 
 use ccc_core::event::{Actor, IssueEvent, Trigger};
 use ccc_core::run_store::LogEntry;
 use ccc_core::untrusted_text::{MAX_TEXT, truncate};
+use ccc_core::{Error, ErrorKind};
+use jiff::Timestamp;
 
 /// Maximum size of the title of a stored issue, in bytes. An agent reads fewer characters of it.
 const MAX_TITLE: usize = 4_000;
 
-/// The limits of a [`MemoryRunStore`](crate::MemoryRunStore), which keep the store's use of memory
-/// small.
+/// The limits of a run store, which keep the store's use of memory or of the disk small.
 ///
 /// ```
 /// use ccc_store::Bounds;
@@ -44,6 +46,20 @@ pub struct Bounds {
 }
 
 impl Bounds {
+    /// Returns limits for a store on a disk: 10,000 unfinished and 100,000 finished runs, 1,000,000
+    /// delivery ids, and 1 GiB for events and for logs each.
+    #[must_use]
+    pub fn on_disk() -> Self {
+        Self {
+            unfinished: 10_000,
+            finished: 100_000,
+            deliveries: 1_000_000,
+            log_lines: 100_000,
+            event_bytes: 1 << 30,
+            log_bytes: 1 << 30,
+        }
+    }
+
     /// Sets the maximum number of unfinished runs to `runs`.
     #[must_use]
     pub fn with_unfinished(mut self, runs: usize) -> Self {
@@ -88,7 +104,7 @@ impl Bounds {
     }
 
     /// Returns the maximum size of the log of one run, in bytes.
-    pub(super) fn log_bytes_of_run(&self) -> usize {
+    pub(crate) fn log_bytes_of_run(&self) -> usize {
         self.log_bytes / 16
     }
 }
@@ -97,7 +113,7 @@ impl Bounds {
 const MAX_LINE: usize = 16 << 10;
 
 /// Returns the line as the store stores it.
-pub(super) fn stored_line(line: &LogEntry) -> LogEntry {
+pub(crate) fn stored_line(line: &LogEntry) -> LogEntry {
     let text = match line.text.len() {
         0..=MAX_LINE => line.text.clone(),
         _ => truncate(&line.text, MAX_LINE),
@@ -106,13 +122,13 @@ pub(super) fn stored_line(line: &LogEntry) -> LogEntry {
 }
 
 /// Returns the size of a stored line, in bytes.
-pub(super) fn line_size(line: &LogEntry) -> usize {
+pub(crate) fn line_size(line: &LogEntry) -> usize {
     size_of::<LogEntry>() + line.text.len()
 }
 
 /// Returns the approximate size of `value`, in bytes: the size of its debug output, which contains
 /// all texts.
-pub(super) fn debug_size(value: &impl fmt::Debug) -> usize {
+pub(crate) fn debug_size(value: &impl fmt::Debug) -> usize {
     struct Counter(usize);
     impl fmt::Write for Counter {
         fn write_str(&mut self, text: &str) -> fmt::Result {
@@ -141,7 +157,7 @@ impl Default for Bounds {
 
 /// Returns the event as the store stores it: each text has at most the size that an agent reads
 /// (spec: X12c, W12e).
-pub(super) fn stored_event(event: &IssueEvent) -> IssueEvent {
+pub(crate) fn stored_event(event: &IssueEvent) -> IssueEvent {
     let mut stored = event.clone();
     let cut = |text: &mut String, max: usize| {
         if text.len() > max {
@@ -157,7 +173,7 @@ pub(super) fn stored_event(event: &IssueEvent) -> IssueEvent {
 }
 
 /// Returns the size of a stored event, in bytes.
-pub(super) fn size(event: &IssueEvent) -> usize {
+pub(crate) fn size(event: &IssueEvent) -> usize {
     let actor = |actor: &Actor| actor.login.len();
     let trigger = match &event.trigger {
         Trigger::Labeled { label } => label.len(),
@@ -169,4 +185,20 @@ pub(super) fn size(event: &IssueEvent) -> usize {
     let names = repo.host.len() + repo.owner.len() + repo.name.len();
     let texts = issue.title.len() + issue.body.len() + actor(&issue.author) + actor(&event.actor);
     size_of::<IssueEvent>() + names + texts + trigger
+}
+
+/// Returns the error for a store that has reached one of its limits. `why` names the limit.
+pub(crate) fn full(why: &str) -> Error {
+    Error::new(ErrorKind::Unavailable, format!("{why}: send the delivery again later"))
+        .with_retry_after(Duration::from_secs(60))
+}
+
+/// Returns the line that stands for the `removed` oldest lines of a log, with the number of the last
+/// of them. `at` is the time of the line.
+pub(crate) fn removed_lines(removed: u64, at: Timestamp) -> Option<(u64, LogEntry)> {
+    let last = removed.checked_sub(1)?;
+    let text = format!(
+        "{removed} earlier lines of this log were removed, because the run store has a limit for logs"
+    );
+    Some((last, LogEntry { at, text }))
 }

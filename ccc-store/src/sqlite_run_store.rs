@@ -1,0 +1,175 @@
+//! A run store in an SQLite database.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ccc_core::event::{Delivery, IssueEvent};
+use ccc_core::run::{ActorCheck, RunRecord};
+use ccc_core::run_store::{Accepted, Claim, Fence, LogEntry, Renewal};
+use ccc_core::{Clock, Outcome, Progress, Result, RunId, RunStore, async_trait};
+use jiff::Timestamp;
+use rusqlite::Connection;
+
+mod accept;
+mod claims;
+mod database;
+mod errors;
+mod logs;
+mod ownership;
+mod records;
+mod retention;
+mod schema;
+mod statement;
+
+use crate::bounds::Bounds;
+use database::Database;
+
+/// A [`RunStore`] in an SQLite database, which one process uses at a time.
+///
+/// A write that returned `Ok` is on the disk: the database uses a write-ahead log with
+/// `synchronous = FULL`. One thread writes, and commits the writes that wait at the same time in one
+/// transaction. Other threads read. The calls are not blocked by a slow disk, and their futures can be
+/// dropped.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use ccc_core::{RunStore as _, SystemClock};
+/// use ccc_store::{Bounds, SqliteRunStore};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> ccc_core::Result<()> {
+/// # let directory = tempfile::tempdir().unwrap();
+/// # let path = directory.path().join("runs.sqlite");
+/// let store = SqliteRunStore::open(&path, Arc::new(SystemClock), Bounds::on_disk()).await?;
+/// assert_eq!(store.list(None, 10).await?, []);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct SqliteRunStore {
+    clock: Arc<dyn Clock>,
+    bounds: Bounds,
+    database: Database,
+}
+
+impl SqliteRunStore {
+    /// Opens the database in the file `path` with the limits `bounds`. Creates the file if it does
+    /// not exist. Only the user of this process can read the file.
+    ///
+    /// The leases of an earlier process end, so that its runs can be claimed at once. If that process
+    /// did not close the database, the database is checked for damage. The value holds a lock on the
+    /// file `path` with the suffix `.lock`. Dropping the value waits for active writes.
+    ///
+    /// # Errors
+    /// [`Conflict`](ccc_core::ErrorKind::Conflict) if another process uses the database.
+    /// [`Unsupported`](ccc_core::ErrorKind::Unsupported) if a newer version of this program has
+    /// written the database, or if the file is another database.
+    /// [`Corrupt`](ccc_core::ErrorKind::Corrupt) if the file is damaged or is no database.
+    /// [`Unavailable`](ccc_core::ErrorKind::Unavailable) if the file cannot be read or written.
+    pub async fn open(path: &Path, clock: Arc<dyn Clock>, bounds: Bounds) -> Result<Self> {
+        let path = path.to_owned();
+        let database = tokio::task::spawn_blocking(move || Database::open(&path)).await;
+        let database = database.map_err(|error| errors::ended().with_source(error))??;
+        Ok(Self { clock, bounds, database })
+    }
+
+    /// Applies `change` at the current time of the store's clock.
+    async fn write<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        change: impl FnOnce(&Connection, Timestamp, &Bounds) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (clock, bounds) = (Arc::clone(&self.clock), self.bounds);
+        let written = self.database.write(move |tx| change(tx, clock.now(), &bounds)).await;
+        written.map_err(|error| error.with_operation(operation))
+    }
+
+    /// Returns the result of `read`.
+    async fn read<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        read: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.database.read(read).await.map_err(|error| error.with_operation(operation))
+    }
+}
+
+#[async_trait]
+impl RunStore for SqliteRunStore {
+    async fn accept(
+        &self,
+        delivery: &Delivery,
+        event: &IssueEvent,
+        check: ActorCheck,
+    ) -> Result<Accepted> {
+        let (delivery, event) = (delivery.clone(), event.clone());
+        self.write("run_store.accept", move |tx, now, bounds| {
+            accept::accept(tx, now, bounds, &delivery, &event, check)
+        })
+        .await
+    }
+
+    async fn claim(&self, lease: Duration) -> Result<Option<Claim>> {
+        self.write("run_store.claim", move |tx, now, _| claims::claim(tx, now, lease)).await
+    }
+
+    async fn renew(&self, run: RunId, fence: Fence, lease: Duration) -> Result<Renewal> {
+        self.write("run_store.renew", move |tx, now, _| claims::renew(tx, now, run, fence, lease))
+            .await
+    }
+
+    async fn release(&self, run: RunId, fence: Fence, delay: Duration) -> Result<()> {
+        self.write("run_store.release", move |tx, now, _| {
+            claims::release(tx, now, run, fence, delay)
+        })
+        .await
+    }
+
+    async fn advance(&self, run: RunId, fence: Fence, progress: &Progress) -> Result<()> {
+        let progress = progress.clone();
+        self.write("run_store.advance", move |tx, now, _| {
+            claims::advance(tx, now, run, fence, &progress)
+        })
+        .await
+    }
+
+    async fn finish(&self, run: RunId, fence: Fence, outcome: &Outcome) -> Result<()> {
+        let outcome = outcome.clone();
+        self.write("run_store.finish", move |tx, now, bounds| {
+            claims::finish(tx, now, bounds, run, fence, &outcome)?;
+            retention::trim(tx, bounds)
+        })
+        .await
+    }
+
+    async fn request_cancel(&self, run: RunId) -> Result<()> {
+        self.write("run_store.request_cancel", move |tx, _, _| claims::request_cancel(tx, run))
+            .await
+    }
+
+    async fn get(&self, run: RunId) -> Result<Option<RunRecord>> {
+        self.read("run_store.get", move |tx| records::get(tx, run)).await
+    }
+
+    async fn list(&self, before: Option<RunId>, limit: usize) -> Result<Vec<RunRecord>> {
+        self.read("run_store.list", move |tx| records::list(tx, before, limit)).await
+    }
+
+    async fn append_log(&self, run: RunId, fence: Fence, entries: &[LogEntry]) -> Result<()> {
+        let entries = entries.to_vec();
+        self.write("run_store.append_log", move |tx, now, bounds| {
+            let number = claims::leased(tx, now, run, fence)?;
+            logs::append(tx, bounds, number, &entries)?;
+            retention::trim_logs(tx, bounds)
+        })
+        .await
+    }
+
+    async fn tail_log(&self, run: RunId, from: u64, limit: usize) -> Result<Vec<(u64, LogEntry)>> {
+        self.read("run_store.tail_log", move |tx| logs::tail(tx, run, from, limit)).await
+    }
+}

@@ -1,0 +1,121 @@
+//! The rows of the table `runs` as records.
+
+use ccc_core::event::IssueEvent;
+use ccc_core::run::{ActorCheck, Outcome, RunRecord, RunState};
+use ccc_core::{Error, ErrorKind, Progress, Result, RunId};
+use jiff::Timestamp;
+use rusqlite::{Connection, Row, params};
+use serde::Serialize;
+
+use super::{errors, statement};
+
+/// The columns that [`Stored::read`] reads.
+pub(super) const COLUMNS: &str =
+    "run, event, accepted_at, pending, state, outcome, progress, cancel";
+
+/// A row of the table `runs`, whose texts are not parsed yet.
+pub(super) struct Stored {
+    run: String,
+    event: String,
+    accepted_at: i64,
+    pending: bool,
+    state: i64,
+    outcome: Option<String>,
+    progress: String,
+    cancel: bool,
+}
+
+impl Stored {
+    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            run: row.get(0)?,
+            event: row.get(1)?,
+            accepted_at: row.get(2)?,
+            pending: row.get(3)?,
+            state: row.get(4)?,
+            outcome: row.get(5)?,
+            progress: row.get(6)?,
+            cancel: row.get(7)?,
+        })
+    }
+
+    /// Parses the row.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`] if a text cannot be read. The error names the run and the text.
+    pub(super) fn parse(self) -> Result<RunRecord> {
+        let corrupt = |what: &str, error: Error| errors::unreadable(&self.run, what, error);
+        let json = |what: &str, error: serde_json::Error| {
+            // The message of the parser can contain texts of users.
+            let place = format!("line {}, column {}", error.line(), error.column());
+            corrupt(what, Error::new(ErrorKind::Corrupt, place))
+        };
+        let event: IssueEvent =
+            serde_json::from_str(&self.event).map_err(|error| json("event", error))?;
+        let progress = Progress::from_json(self.progress.as_bytes());
+        let progress = progress.map_err(|error| corrupt("progress", error))?;
+        let state = match (self.state, &self.outcome) {
+            (0, _) => RunState::Waiting,
+            (1, _) => RunState::Claimed,
+            (_, outcome) => {
+                let outcome = outcome.as_deref().unwrap_or_default();
+                let outcome = serde_json::from_str::<Outcome>(outcome);
+                RunState::Finished { outcome: outcome.map_err(|error| json("outcome", error))? }
+            }
+        };
+        let accepted_at = Timestamp::from_nanosecond(self.accepted_at.into());
+        Ok(RunRecord {
+            run: self.run.parse().map_err(|error| corrupt("id", error))?,
+            event,
+            accepted_at: accepted_at.unwrap_or_default(),
+            actor_check: if self.pending { ActorCheck::Pending } else { ActorCheck::Permitted },
+            state,
+            progress,
+            cancel_requested: self.cancel,
+        })
+    }
+}
+
+/// Returns the record of `run`.
+pub(super) fn get(tx: &Connection, run: RunId) -> Result<Option<RunRecord>> {
+    let find = format!("SELECT {COLUMNS} FROM runs WHERE run = ?1");
+    statement::row(tx, &find, [run.to_string()], Stored::read)?.map(Stored::parse).transpose()
+}
+
+/// Returns the records of at most `limit` runs that are older than `before`, the newest first.
+pub(super) fn list(tx: &Connection, before: Option<RunId>, limit: usize) -> Result<Vec<RunRecord>> {
+    // The ids sort by time, as texts too.
+    let before = before.map_or_else(|| "~".to_owned(), |run| run.to_string());
+    let find = format!("SELECT {COLUMNS} FROM runs WHERE run < ?1 ORDER BY run DESC LIMIT ?2");
+    let rows = statement::rows(tx, &find, params![before, size(limit)], Stored::read)?;
+    rows.into_iter().map(Stored::parse).collect()
+}
+
+/// Returns the time as a column stores it. A time after the year 2262 is stored as that year.
+pub(super) fn nanoseconds(time: Timestamp) -> i64 {
+    i64::try_from(time.as_nanosecond()).unwrap_or(i64::MAX)
+}
+
+/// Returns the size as a column stores it.
+pub(super) fn size(bytes: usize) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}
+
+pub(super) fn to_json(value: &impl Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| {
+        Error::new(ErrorKind::Unexpected, "cannot write a value of a run as JSON")
+            .with_source(error)
+    })
+}
+
+/// Adds `change` to the total with this `name`.
+pub(super) fn add_to_total(tx: &Connection, name: &str, change: i64) -> Result<()> {
+    let add = "UPDATE totals SET value = value + ?2 WHERE name = ?1";
+    statement::execute(tx, add, params![name, change]).map(|_| ())
+}
+
+/// Returns the total with this `name`.
+pub(super) fn total(tx: &Connection, name: &str) -> Result<i64> {
+    let find = "SELECT value FROM totals WHERE name = ?1";
+    statement::row(tx, find, [name], |row| row.get(0)).map(Option::unwrap_or_default)
+}

@@ -1,0 +1,75 @@
+//! The service after a restart: unfinished runs continue.
+
+use std::path::Path;
+use std::process::Command;
+
+use rustix::process::Signal;
+
+use super::fixture::{Running, Site, ccc, listening};
+
+/// Number of issues, and of runs at the same time.
+const RUNS: u64 = 10;
+
+/// Starts a service on the data directory of `site`, after its service was killed.
+fn start_again(site: &mut Site, agent: &str) {
+    let mut command = serve(site.dir.path(), agent);
+    command.env("CCC_GITHUB__API_URL", site.github.api_url());
+    let (service, address) = listening(command);
+    site.github.set_webhook_url(format!("http://{address}/webhook/github"));
+    (site.service, site.address) = (service, address);
+}
+
+fn serve(directory: &Path, agent: &str) -> Command {
+    let mut command = ccc();
+    command
+        .arg("serve")
+        .current_dir(directory)
+        .env("CCC_LISTEN", "127.0.0.1:0")
+        .env("CCC_DATA_DIR", directory.join("data"))
+        .env("CCC_GITHUB__WRITE_SPACING_MS", "0")
+        .env("CCC_RUNS__CONCURRENCY", RUNS.to_string())
+        .env("CCC_AGENT__KIND", agent);
+    command
+}
+
+fn kill(service: &mut Running) {
+    service.signal(Signal::KILL);
+    service.child.wait().unwrap();
+}
+
+/// Returns the number of issues whose only comment reports an opened pull request.
+fn reported(site: &Site) -> usize {
+    let told = |issue: &u64| {
+        let comments = site.github.comments(&site.repo, *issue);
+        comments.len() == 1 && comments[0].body.contains("Opened #")
+    };
+    (1..=RUNS).filter(told).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_service_finishes_its_runs_after_the_next_start() {
+    // spec: Q11e
+    let agent = "command:sed -i s/3/2/ sum.txt";
+    let concurrency = RUNS.to_string();
+    let mut site = Site::start_with(agent, &[("CCC_RUNS__CONCURRENCY", &concurrency)]).await;
+    for number in 1..=RUNS {
+        site.open_issue(&format!("The sum is wrong ({number})")).await;
+    }
+    let pulls = |site: &Site| site.github.pull_requests(&site.repo).len();
+    // The runs are then in different stages.
+    for opened in [1, 4, 7] {
+        site.until("some pull requests are open", |site| pulls(site) >= opened).await;
+        kill(&mut site.service);
+        start_again(&mut site, agent);
+    }
+    site.until("all runs have ended", |site| reported(site) == RUNS as usize).await;
+    site.service.signal(Signal::TERM);
+    assert!(site.service.child.wait().unwrap().success(), "{}", site.service.log());
+    assert_eq!(pulls(&site), RUNS as usize);
+    for issue in 1..=RUNS {
+        let comments = site.github.comments(&site.repo, issue);
+        assert_eq!(comments.len(), 1, "{issue}: {comments:?}");
+    }
+    let live = site.github.tokens().iter().filter(|token| !token.revoked).count();
+    assert_eq!(live, 0, "{:#?}", site.github.tokens());
+}
