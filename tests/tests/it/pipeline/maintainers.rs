@@ -33,6 +33,8 @@ struct Owner {
     event: IssueEvent,
     /// The accounts that deliveries name as members.
     members: Vec<u64>,
+    /// The issue of all deliveries. Without it, each delivery has an issue of its own.
+    issue: Option<u64>,
     deliveries: u64,
 }
 
@@ -83,6 +85,7 @@ impl Owner {
             dispatcher,
             event,
             members: vec![],
+            issue: None,
             deliveries: 0,
         }
     }
@@ -97,7 +100,7 @@ impl Owner {
         let mut event = self.event.clone();
         (event.repo.id, event.trigger) = (repo, trigger);
         event.repo.name = format!("r{repo}");
-        event.issue.number = self.deliveries;
+        event.issue.number = self.issue.unwrap_or(self.deliveries);
         event.actor = Actor { id: actor, login: format!("a{actor}"), kind: ActorKind::User };
         event.actor_is_member = self.members.contains(&actor);
         match self.dispatcher.admit(&delivery(&self.deliveries.to_string()), &event).await {
@@ -249,6 +252,7 @@ fn a_comment_that_cannot_be_read_in_time_is_postponed_and_a_known_refusal_needs_
     runtime.block_on(async {
         let mut owner = Owner::new();
         owner.permit(1, 2);
+        owner.issue = Some(1);
         assert_eq!(owner.comment(1, 3).await, Refused);
         let occupied = tokio::task::spawn_blocking(move || released.recv());
         // The answers to these deliveries do not wait for the only blocking thread.
