@@ -15,6 +15,7 @@ use crate::health_probes::Probes;
 use crate::observers::LogObserver;
 use crate::pipeline::{open_data_dir, pipeline};
 use crate::service::inner::Inner;
+use crate::service::life_cycle::StopLimits;
 use crate::stored_credentials::StoredCredentials;
 use crate::weakening::weakenings;
 use crate::{adapters, credentials, model_credential};
@@ -57,6 +58,7 @@ pub struct ServiceBuilder {
     observers: Vec<Arc<dyn Observer>>,
     log: bool,
     stored: StoredCredentials,
+    stop: StopLimits,
 }
 
 /// The VCS host that the embedding program has set.
@@ -78,6 +80,7 @@ impl ServiceBuilder {
             observers: Vec::new(),
             log: true,
             stored: StoredCredentials::default(),
+            stop: StopLimits::default(),
         }
     }
 
@@ -119,6 +122,13 @@ impl ServiceBuilder {
     pub(crate) fn fake_host(mut self, host: impl VcsHost, webhook: Webhook) -> Self {
         let webhook = Some(Arc::new(webhook));
         self.host = Some(OwnHost::Other { host: Arc::new(host), webhook });
+        self
+    }
+
+    /// Sets the time limits after a shutdown request, for tests.
+    #[cfg(test)]
+    pub(crate) fn stop_limits(mut self, limits: StopLimits) -> Self {
+        self.stop = limits;
         self
     }
 
@@ -218,7 +228,9 @@ impl ServiceBuilder {
                 Arc::new(MemoryRunStore::new(Arc::clone(&clock)))
             }
         };
-        let mut dispatching = DispatcherConfig::default().with_refuse_unless_serving(true);
+        let mut dispatching = DispatcherConfig::default()
+            .with_refuse_unless_serving(true)
+            .with_drain(self.stop.drain);
         dispatching.concurrency = config.runs.concurrency.unwrap_or(dispatching.concurrency);
         let dispatcher = Arc::new(Dispatcher::new(pipeline, runs, dispatching));
         let started = clock.now();
@@ -233,6 +245,7 @@ impl ServiceBuilder {
             probes: Probes::default(),
             trusted_proxies: config.server.trusted_proxies.clone(),
             cleaned_up: tokio::sync::Mutex::default(),
+            stop: self.stop,
         })
     }
 }

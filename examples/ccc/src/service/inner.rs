@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use crate::app::StoredApp;
 use crate::config::Network;
 use crate::health_probes::Probes;
+use crate::service::life_cycle::StopLimits;
 
 /// The parts of a service, which all clones of the service share.
 #[derive(Debug)]
@@ -34,4 +35,6 @@ pub(crate) struct Inner {
     /// A lock that the current call to [`Service::serve`](crate::Service::serve) holds. The value
     /// is true after the first call has cleaned up after an earlier process.
     pub(crate) cleaned_up: tokio::sync::Mutex<bool>,
+    /// The time limits after a shutdown request.
+    pub(crate) stop: StopLimits,
 }

@@ -17,6 +17,23 @@ use crate::service::Service;
 /// Number of runs that are read from the run store at a time.
 const PAGE: usize = 100;
 
+/// The time limits after a shutdown request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StopLimits {
+    /// The time for which active runs may continue.
+    pub(crate) drain: Duration,
+    /// The time for cleanups and for the revocation of access tokens, after `drain`.
+    pub(crate) cleanup: Duration,
+}
+
+impl Default for StopLimits {
+    /// Returns the limits of a service. With the end of the program, they are less than 25 s (spec:
+    /// Q6).
+    fn default() -> Self {
+        Self { drain: Duration::from_secs(19), cleanup: Duration::from_secs(3) }
+    }
+}
+
 /// Time between two searches for unused access tokens.
 const BETWEEN_REVOCATIONS: Duration = Duration::from_secs(60);
 
@@ -30,9 +47,10 @@ impl Service {
     ///    not stop the service.
     /// 3. Executes runs. Reloads the App from the store, and revokes access tokens that were not used
     ///    for 15 minutes, every minute.
-    /// 4. After `shutdown` is cancelled, accepts no more deliveries. Active runs must finish within
-    ///    the time [`DispatcherConfig::drain`](ccc_core::dispatcher::DispatcherConfig).
-    /// 5. Revokes the access tokens that no run uses.
+    /// 4. After `shutdown` is cancelled, accepts no more deliveries. Active runs may continue for 19 s,
+    ///    and are then released.
+    /// 5. Cleans up after the runs, and revokes the access tokens that no run uses, for at most 3 s.
+    ///    The next start of the service does the rest.
     ///
     /// The service manages access tokens only if the VCS host is GitHub. If `serve` is called while
     /// an earlier call is in progress, the new call waits until the earlier call has ended.
@@ -57,11 +75,27 @@ impl Service {
             self.clean_up_after_earlier_process().await;
             *cleaned_up = true;
         }
+        let StopLimits { drain, cleanup } = self.inner.stop;
+        let late = async {
+            shutdown.cancelled().await;
+            self.inner.clock.sleep(drain.saturating_add(cleanup)).await;
+        };
+        tokio::select! {
+            () = self.execute_and_clean_up(&shutdown) => {}
+            () = late => tracing::warn!(
+                "the service ends before the cleanup of its runs has ended: its next start does the rest"
+            ),
+        }
+    }
+
+    /// Executes runs until `shutdown` is cancelled and the runs have ended. Then revokes the access
+    /// tokens.
+    async fn execute_and_clean_up(&self, shutdown: &CancellationToken) {
         let dispatcher = &self.inner.dispatcher;
-        let unused = self.revoke_unused_tokens_until(&shutdown);
+        let unused = self.revoke_unused_tokens_until(shutdown);
         match &self.inner.app {
             Some(app) => {
-                let polling = app.poll(&*self.inner.clock, &shutdown);
+                let polling = app.poll(&*self.inner.clock, shutdown);
                 tokio::join!(dispatcher.serve(shutdown.clone()), polling, unused);
             }
             None => {

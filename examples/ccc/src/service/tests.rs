@@ -6,15 +6,20 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use ccc_core::credential::CredentialStore;
 use ccc_core::dispatcher::{Dispatcher, DispatcherConfig};
+use ccc_core::event::Delivery;
 use ccc_core::run::RunState;
-use ccc_core::testing::{FakeAgent, FakeCredentialStore, FakeRunner, Fakes};
-use ccc_core::{CancellationToken, ErrorKind, Intake, Outcome, Remedy, RunStore as _, Secret};
+use ccc_core::testing::{FakeAgent, FakeCredentialStore, FakeRunner, Fakes, Fault, Faults, Faulty};
+use ccc_core::{
+    CancellationToken, DeliveryId, ErrorKind, Intake, Outcome, Remedy, RunStore as _, Secret,
+};
 use ccc_github::{Secrets, Webhook};
 use hmac::{Hmac, KeyInit, Mac};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -24,6 +29,7 @@ use crate::http::Clients;
 use crate::model_credential::for_service;
 use crate::routes::router;
 use crate::service::Service;
+use crate::service::life_cycle::StopLimits;
 use crate::stored_credentials::StoredCredentials;
 
 const SECRET: &str = "It's a Secret to Everybody";
@@ -152,6 +158,45 @@ async fn deliveries_are_accepted_only_while_the_service_executes_runs() {
     let app = ccc_github::router(webhook, unchecked, Arc::clone(&service.inner.clock));
     let accepted = deliver_to(app, "d-4").await;
     assert!(accepted.starts_with("HTTP/1.1 202"), "{accepted}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_ends_although_a_cleanup_hangs() {
+    // spec: Q6
+    let (fakes, directory) =
+        (Fakes::new(&[("README.md", "hello\n")]), tempfile::tempdir().unwrap());
+    let event = fakes.host.open_issue("Greet", "");
+    let faults = Arc::new(Faults::on("container_runner.destroy", 0, Fault::Hang));
+    let webhook = Webhook::new(Secrets::new([Secret::from(SECRET)]).unwrap(), "host.example");
+    let short = Duration::from_millis(100);
+    let service = Service::builder(&config(directory.path()))
+        .fake_host(Arc::clone(&fakes.host), webhook)
+        .runner(Faulty::new(Arc::clone(&fakes.runner), &faults))
+        .credentials(Arc::clone(&fakes.credentials))
+        .agent(FakeAgent::default().writes("README.md", "Hello.\n"))
+        .stop_limits(StopLimits { drain: short, cleanup: short })
+        .build()
+        .await
+        .unwrap();
+    let shutdown = CancellationToken::new();
+    let serving = tokio::spawn({
+        let (service, shutdown) = (service.clone(), shutdown.clone());
+        async move { service.serve(shutdown).await }
+    });
+    while !service.dispatcher().is_serving() {
+        tokio::task::yield_now().await;
+    }
+    let delivery = Delivery {
+        id: DeliveryId::new("d-1").unwrap(),
+        body_sha256: [0; 32],
+        received_at: Timestamp::UNIX_EPOCH,
+    };
+    service.dispatcher().admit(&delivery, &event).await.unwrap();
+    faults.until_a_call_hangs().await;
+    shutdown.cancel();
+    serving.await.unwrap();
+    let ended = tokio::time::timeout(Duration::ZERO, faults.until_no_call_hangs()).await;
+    assert!(ended.is_err(), "the service waited until the cleanup ended");
 }
 
 #[tokio::test(flavor = "multi_thread")]
