@@ -89,6 +89,9 @@ pub struct Claim {
     pub record: RunRecord,
     /// The fence of this claim, which the worker passes to every write.
     pub fence: Fence,
+    /// The number of claims since the run last completed a stage for the first time, this claim
+    /// included. Released claims do not count. A high number shows that the run ends its workers.
+    pub attempts: u32,
 }
 
 /// The result of [`RunStore::renew`].
@@ -198,7 +201,8 @@ pub trait RunStore: Debug + Send + Sync + 'static {
     async fn release(&self, run: RunId, fence: Fence, delay: Duration) -> Result<()>;
 
     /// Persists the progress of `run` in the form of [`Progress::to_json`]. Replaces the earlier
-    /// progress.
+    /// progress. If the stage of `progress` is later than that of all earlier progress,
+    /// [`Claim::attempts`] starts again.
     async fn advance(&self, run: RunId, fence: Fence, progress: &Progress) -> Result<()>;
 
     /// Ends `run` with `outcome`. The run can still be read, but can no longer be claimed or

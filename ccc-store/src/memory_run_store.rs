@@ -111,9 +111,14 @@ impl RunStore for MemoryRunStore {
         let entry = state.runs.get_mut(&run).ok_or_else(|| no_such_run(run))?;
         entry.claimed = claims;
         entry.fence += 1;
+        entry.attempts += 1;
         entry.until = now + lease;
         entry.record.state = RunState::Claimed;
-        Ok(Some(Claim { record: entry.record.clone(), fence: Fence(entry.fence) }))
+        Ok(Some(Claim {
+            record: entry.record.clone(),
+            fence: Fence(entry.fence),
+            attempts: entry.attempts,
+        }))
     }
 
     async fn renew(&self, run: RunId, fence: Fence, lease: Duration) -> Result<Renewal> {
@@ -126,6 +131,7 @@ impl RunStore for MemoryRunStore {
     async fn release(&self, run: RunId, fence: Fence, delay: Duration) -> Result<()> {
         self.with_lease(run, fence, |entry, now| {
             entry.record.state = RunState::Waiting;
+            entry.attempts = entry.attempts.saturating_sub(1);
             entry.until = now.checked_add(delay).unwrap_or(Timestamp::MAX);
         })
     }

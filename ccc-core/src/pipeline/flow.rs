@@ -52,7 +52,12 @@ pub(super) async fn drive(run: Arc<RunContext>, cancel: &CancellationToken) -> R
 }
 
 async fn stages(run: &RunContext) -> Result<Outcome, Halt> {
-    match run.progress() {
+    let progress = run.progress();
+    if let Progress::Published(published) = progress {
+        return Ok(opened(published));
+    }
+    run.check_attempts().map_err(Halt::Error)?;
+    match progress {
         Progress::Accepted(_) => from_authorize(run).await,
         Progress::Collected(collected) => from_commit(run, collected).await,
         Progress::Committed(committed) => from_publish(run, committed).await,

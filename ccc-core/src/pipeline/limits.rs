@@ -28,6 +28,9 @@ pub struct Limits {
     /// Maximum duration of each part of Cleanup: destroying the container, revoking the tokens,
     /// removing the files.
     pub cleanup: Duration,
+    /// Maximum number of claims of a run without a further completed stage
+    /// ([`Claim::attempts`](crate::run_store::Claim::attempts)). The next claim ends the run.
+    pub attempts: u32,
     /// Resource limits of a container.
     pub resources: Resources,
 }
@@ -49,6 +52,8 @@ setters!(Limits {
     /// Sets the maximum duration of each part of Cleanup: destroying the container, revoking the
     /// tokens, removing the files.
     with_cleanup: cleanup: Duration,
+    /// Sets the maximum number of claims of a run without a further completed stage.
+    with_attempts: attempts: u32,
     /// Sets the resource limits of a container.
     with_resources: resources: Resources,
 });
@@ -72,6 +77,7 @@ impl Default for Limits {
             // still written.
             report: Duration::from_secs(15 * 60),
             cleanup: Duration::from_secs(60),
+            attempts: 5,
             resources: Resources::default(),
         }
     }

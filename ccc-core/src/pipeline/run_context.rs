@@ -21,7 +21,7 @@ use crate::progress::{AcceptedRun, Progress};
 use crate::run::{ActorCheck, RunRecord};
 use crate::run_store::Claim;
 use crate::vcs::{Access, Grant};
-use crate::{BranchName, Container, Outcome, Result, RunId, RunStore, Stage};
+use crate::{BranchName, Container, Error, ErrorKind, Outcome, Result, RunId, RunStore, Stage};
 
 /// The state of one run, shared by its stages.
 #[derive(Debug)]
@@ -36,6 +36,8 @@ pub(super) struct RunContext {
     tokens: RunTokens,
     /// Whether it is known that the actor may start runs.
     is_permitted: AtomicBool,
+    /// The number of claims without a further completed stage; 0 for a run that is in no run store.
+    attempts: u32,
     state: Mutex<State>,
 }
 
@@ -61,10 +63,12 @@ impl RunContext {
     pub(super) fn claimed(parts: Arc<Parts>, claim: Claim, store: Arc<dyn RunStore>) -> Self {
         let permitted =
             claim.record.actor_check == ActorCheck::Permitted || claim.record.is_authorized();
+        let attempts = claim.attempts;
         let RunRecord { run, event, accepted_at, progress, .. } = claim.record;
         let (clock, limit) = (Arc::clone(&parts.clock), parts.limits.cleanup);
         let journal = Journal::new(run, store, claim.fence, clock, limit);
-        let run = Self::new(parts, run, event, accepted_at, progress, Some(journal));
+        let mut run = Self::new(parts, run, event, accepted_at, progress, Some(journal));
+        run.attempts = attempts;
         run.is_permitted.store(permitted, Ordering::Relaxed);
         run
     }
@@ -91,7 +95,19 @@ impl RunContext {
             redactor.add(&secret);
         }
         let is_permitted = AtomicBool::new(false);
-        Self { id, event, accepted_at, redactor, parts, journal, tokens, is_permitted, state }
+        let attempts = 0;
+        Self {
+            id,
+            event,
+            accepted_at,
+            redactor,
+            parts,
+            journal,
+            tokens,
+            is_permitted,
+            attempts,
+            state,
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -120,6 +136,21 @@ impl RunContext {
         let mut event = self.event.clone();
         event.issue.title = self.redactor.clean(&event.issue.title);
         event
+    }
+
+    /// Returns an error if the run has ended its workers too often (spec: Q12).
+    pub(super) fn check_attempts(&self) -> Result<()> {
+        let most = self.parts.limits.attempts;
+        if self.attempts <= most {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::LimitExceeded,
+            format!(
+                "the service stopped {most} times during this run: find the cause in its log, for example too \
+                 little memory, and then request the run again"
+            ),
+        ))
     }
 
     /// Returns the current stage of the run.

@@ -2,9 +2,9 @@
 
 use std::collections::VecDeque;
 
-use ccc_core::Progress;
 use ccc_core::run::{Outcome, RunRecord, RunState};
 use ccc_core::run_store::LogEntry;
+use ccc_core::{Progress, Stage};
 use jiff::Timestamp;
 
 use crate::bounds::{self, Bounds, removed_lines};
@@ -23,6 +23,10 @@ pub(super) struct Entry {
     /// The number of the newest claim of this run. The store numbers the claims of all runs from 1.
     /// 0 if the run was never claimed.
     pub(super) claimed: u64,
+    /// The number of claims since the run last completed a stage for the first time.
+    pub(super) attempts: u32,
+    /// The latest stage that the run has completed.
+    reached: Stage,
     /// The `issue_key` of the event.
     pub(super) issue: String,
     /// The `trigger_key` of the event.
@@ -43,13 +47,16 @@ impl Entry {
     pub(super) fn new(record: RunRecord, accepted: u64) -> Self {
         let (issue, request) = (record.event.issue_key(), record.event.trigger_key());
         let (requester, until) = (record.event.requester_key(), record.accepted_at);
-        let (fence, claimed, log, log_bytes, log_dropped) = Default::default();
+        let (fence, claimed, attempts, log, log_bytes, log_dropped) = Default::default();
+        let reached = record.progress.stage();
         Self {
             record,
             accepted,
             fence,
             until,
             claimed,
+            attempts,
+            reached,
             issue,
             request,
             requester,
@@ -72,6 +79,10 @@ impl Entry {
 
     pub(super) fn set_progress(&mut self, progress: Progress) {
         self.result_bytes[0] = bounds::debug_size(&progress);
+        if progress.stage() > self.reached {
+            self.reached = progress.stage();
+            self.attempts = 0;
+        }
         self.record.progress = progress;
     }
 

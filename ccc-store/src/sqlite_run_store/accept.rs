@@ -69,8 +69,8 @@ fn add_run(
     check_room(tx, bounds, &event, check, bytes)?;
     let run = RunId::new(now)?;
     let add = "INSERT INTO runs (run, issue, request, requester, repository, actor, event, accepted_at,
-            pending, state, progress, authorized, cancel, fence, until, bytes, log_next, log_first, log_bytes)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0, ?10, 0, 0, 0, ?8, ?11, 0, 0, 0)";
+            pending, state, progress, authorized, cancel, fence, attempts, reached, until, bytes, log_next, log_first, log_bytes)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0, ?10, 0, 0, 0, 0, 0, ?8, ?11, 0, 0, 0)";
     let values = params![
         run.to_string(),
         event.issue_key(),

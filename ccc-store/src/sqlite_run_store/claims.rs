@@ -27,12 +27,16 @@ pub(super) fn claim(tx: &Connection, now: Timestamp, lease: Duration) -> Result<
         let turn = "INSERT INTO turns (requester, claimed) VALUES (?1, ?2)
             ON CONFLICT (requester) DO UPDATE SET claimed = excluded.claimed";
         statement::execute(tx, turn, params![record.event.requester_key(), claims])?;
-        let claim = "UPDATE runs SET state = 1, fence = fence + 1, until = ?2 WHERE number = ?1
-            RETURNING fence";
+        let claim = "UPDATE runs SET state = 1, fence = fence + 1, attempts = attempts + 1, until = ?2 WHERE number = ?1
+            RETURNING fence, attempts";
         let values = params![number, later(now, lease)];
-        let fence = statement::row(tx, claim, values, |row| row.get(0))?;
+        let claimed = statement::row(tx, claim, values, |row| Ok((row.get(0)?, row.get(1)?)))?;
         record.state = RunState::Claimed;
-        return Ok(fence.map(|fence| Claim { record, fence: Fence(fence) }));
+        return Ok(claimed.map(|(fence, attempts)| Claim {
+            record,
+            fence: Fence(fence),
+            attempts,
+        }));
     }
     Ok(None)
 }
@@ -94,7 +98,8 @@ pub(super) fn release(
     delay: Duration,
 ) -> Result<()> {
     let number = leased(tx, now, run, fence)?;
-    let release = "UPDATE runs SET state = 0, until = ?2 WHERE number = ?1";
+    let release =
+        "UPDATE runs SET state = 0, until = ?2, attempts = max(attempts - 1, 0) WHERE number = ?1";
     statement::execute(tx, release, params![number, later(now, delay)]).map(|_| ())
 }
 
@@ -107,10 +112,12 @@ pub(super) fn advance(
 ) -> Result<()> {
     let number = leased(tx, now, run, fence)?;
     let (json, authorized) = (progress.to_json()?, progress.stage() > Stage::Accept);
+    let stage = Stage::ALL.iter().position(|stage| *stage == progress.stage());
     let advance =
         "UPDATE runs SET bytes = bytes - octet_length(progress) + octet_length(?2), progress = ?2,
-        authorized = ?3 WHERE number = ?1";
-    statement::execute(tx, advance, params![number, json, authorized]).map(|_| ())
+        authorized = ?3, attempts = iif(?4 > reached, 0, attempts), reached = max(reached, ?4)
+        WHERE number = ?1";
+    statement::execute(tx, advance, params![number, json, authorized, stage]).map(|_| ())
 }
 
 /// Ends `run`, and the runs of the same request if `outcome` serves it.

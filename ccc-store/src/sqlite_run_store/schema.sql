@@ -16,6 +16,8 @@ CREATE TABLE runs (
     authorized  INTEGER NOT NULL, -- 1 if the run has passed the stage Authorize
     cancel      INTEGER NOT NULL, -- 1 if the cancellation was requested
     fence       INTEGER NOT NULL,
+    attempts    INTEGER NOT NULL, -- the claims since the run last completed a stage for the first time
+    reached     INTEGER NOT NULL, -- the number of the latest stage that the run has completed
     until       INTEGER NOT NULL, -- the end of the lease, or the earliest time of the next claim
     bytes       INTEGER NOT NULL, -- the size of the event, the progress and the outcome
     log_next    INTEGER NOT NULL, -- the number of the next line of the log

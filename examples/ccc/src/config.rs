@@ -113,6 +113,9 @@ pub struct RunsConfig {
     pub store: RunStoreKind,
     /// Maximum number of runs that the service executes at the same time.
     pub concurrency: Option<usize>,
+    /// Maximum number of attempts at a run during which the service stopped, without a further
+    /// completed stage.
+    pub attempts: Option<u32>,
 }
 
 /// A kind of run store.

@@ -31,6 +31,7 @@ pub(crate) fn pipeline(
     let mut limits = Limits::default();
     config.agent.limit(&mut limits)?;
     config.runner.limit(&mut limits)?;
+    limits.attempts = config.runs.attempts.unwrap_or(limits.attempts);
     let mut transport = Transport::default();
     transport.proxy.clone_from(&config.github.proxy);
     transport.ca_file.clone_from(&config.github.ca_file);

@@ -88,6 +88,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     toml("model.dangerously_without", "a list of paths, models, server_tools, mcp_servers, remote_sources and unknown_fields, such as [\"server_tools\"]"),
     text("runs.store", "sqlite or memory"),
     toml("runs.concurrency", "a number of runs, such as 4"),
+    toml("runs.attempts", "a number of attempts, such as 5"),
     text("policy.permission", "none, read, triage, write, maintain or admin"),
     toml("policy.allowed_actors", "a list of the ids of users, such as [583231]"),
     text("policy.label", "the name of a label, such as claude"),

@@ -1,10 +1,16 @@
 //! Tests in which a run is cancelled, or its future dropped, in each stage.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use ccc_core::observe::{Event, EventKind};
-use ccc_core::{CancellationToken, Observer, Outcome, Stage};
+use ccc_core::run::ActorCheck;
+use ccc_core::testing::ManualClock;
+use ccc_core::{CancellationToken, ErrorKind, Observer, Outcome, RunStore as _, Stage};
+use ccc_store::MemoryRunStore;
+use jiff::Timestamp;
 
+use super::dispatch::delivery;
 use super::fixture::Fixture;
 
 /// An observer that cancels a token when a given stage begins.
@@ -92,4 +98,35 @@ async fn leftovers_of_a_killed_process_are_cleaned_up() {
     assert_eq!(fixture.runner.destroyed(), [dead]);
     assert!(!fixture.data.join("runs").join(dead.to_string()).exists());
     assert!(fixture.data.join("runs").join(alive.to_string()).exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_ends_its_service_again_and_again_ends_as_failed() {
+    // spec: Q12
+    for (earlier, expected) in [(4, None), (5, Some(ErrorKind::LimitExceeded))] {
+        let fixture = Fixture::new().await;
+        let clock = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
+        let store = Arc::new(MemoryRunStore::new(Arc::clone(&clock) as _));
+        store.accept(&delivery("a"), &fixture.event, ActorCheck::Permitted).await.unwrap();
+        let lease = Duration::from_secs(30);
+        for _ in 0..earlier {
+            let claim = store.claim(lease).await.unwrap().unwrap();
+            assert!(claim.attempts <= 5);
+            clock.advance(lease);
+        }
+        let claim = store.claim(lease).await.unwrap().unwrap();
+        let run = claim.record.run;
+        let report = fixture.pipeline.resume(claim, store, &CancellationToken::new()).await;
+        let kind = match &report.outcome {
+            Outcome::Failed { kind, .. } => Some(*kind),
+            _ => None,
+        };
+        assert_eq!((report.run, kind), (run, expected), "{report:?}");
+        let comments = fixture.host.comment_bodies(42);
+        assert_eq!(comments.len(), 1, "{comments:?}");
+        let told = comments[0].contains("the service stopped 5 times during this run");
+        assert_eq!(told, expected.is_some(), "{comments:?}");
+        let worked = fixture.faults.count("agent.run");
+        assert_eq!(worked, usize::from(expected.is_none()), "the agent costs money");
+    }
 }

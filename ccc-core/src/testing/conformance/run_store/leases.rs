@@ -249,6 +249,36 @@ pub async fn cancelling_an_unknown_or_a_finished_run(fixture: &Fixture) {
     );
 }
 
+/// Checks the number [`Claim::attempts`](crate::run_store::Claim::attempts): a further stage starts it
+/// again, a repeated stage does not, and a released claim does not count.
+pub async fn a_claim_counts_the_claims_without_a_further_stage(fixture: &Fixture) {
+    // spec: Q12
+    let run = fixture.run_of(1).await;
+    let steps = [
+        (None, 1),
+        (Some(Stage::Checkout), 2),
+        (Some(Stage::Authorize), 1),
+        (Some(Stage::Checkout), 2),
+        (None, 3),
+        (Some(Stage::Provision), 4),
+        (None, 1),
+    ];
+    for (number, (stage, expected)) in steps.into_iter().enumerate() {
+        let claim = fixture.claim_some().await;
+        assert_eq!(claim.attempts, expected, "`claim` must count the attempts (claim {number})");
+        if let Some(stage) = stage {
+            let progress = Progress::accepted(stage);
+            fixture.store.advance(run, claim.fence, &progress).await.expect(WITHIN_LEASE);
+        }
+        fixture.advance(LEASE);
+    }
+    for _ in 0..3 {
+        let claim = fixture.claim_some().await;
+        assert_eq!(claim.attempts, 2, "a released claim must not count as an attempt");
+        fixture.store.release(run, claim.fence, Duration::ZERO).await.expect(WITHIN_LEASE);
+    }
+}
+
 /// Checks that a released run cannot be claimed one millisecond before its delay ends, and can be
 /// claimed when its delay has ended. The delay is an argument of `release`. During the delay, runs
 /// of other issues can be claimed.
