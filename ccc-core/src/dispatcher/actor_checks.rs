@@ -173,7 +173,7 @@ impl ActorChecks {
                 Err(Exceeded::Share(_)) if standing == Some(Standing::Refused) => {
                     Some(ActorAnswer::TooManyChecks)
                 }
-                // The account can be a new maintainer, so its wish must not end with a 200.
+                // The actor can be a new maintainer, whose request must not be answered 200.
                 Err(Exceeded::Share(left) | Exceeded::Budget(left)) => {
                     Some(ActorAnswer::Postponed(left))
                 }
