@@ -19,8 +19,8 @@ pub(super) const SPENDING_LIMIT_REACHED: &str = "the run reached its spending li
 /// otherwise, a program that causes notices continuously could fill the memory.
 const MAX_NOTICES: usize = 64;
 
-/// Maximum number of requests in a row that did not fit within the rest of the spending limit. Then
-/// the limit counts as reached, so that the work of an agent that ignores the refusals ends.
+/// Maximum number of requests in a row that did not fit within the rest of the spending limit. After
+/// this number, the limit counts as reached. An agent that ignores the refusals then ends too.
 const MAX_UNAFFORDABLE: u32 = 8;
 
 /// A notice that one of a run's requests to the model failed. The text is the reason, in one line.
