@@ -44,9 +44,11 @@ struct Checked {
 
 impl HostGit {
     /// Checks the new contents and the paths of the files in `records`, whose sizes are `sizes`.
-    /// Returns a refusal in these cases: a file, a link target or a path contains a secret that the
-    /// base does not contain; an archive cannot be checked; a symlink points outside the repository
-    /// or into a `.git` directory.
+    /// Returns a refusal in these cases:
+    ///
+    /// - A file, a link target or a path contains a secret that the base does not contain.
+    /// - An archive cannot be checked.
+    /// - A symlink points outside the repository or into a `.git` directory.
     pub(super) async fn check_contents(
         &self,
         run: RunId,

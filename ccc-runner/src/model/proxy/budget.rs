@@ -142,8 +142,8 @@ impl Account {
     }
 
     /// Clears the recorded failure after a successful call to `model`, if the failed call was to
-    /// the same model. The failure of another model remains, because agents also use a small model
-    /// for minor tasks: a success of the small model does not resolve a failure of the main model.
+    /// the same model. The failure of another model remains. Agents also use a small model for minor
+    /// tasks, and a success of the small model does not resolve a failure of the main model.
     pub(crate) fn clear_last_failure(&self, model: &str) {
         let mut sums = lock(&self.sums);
         sums.last_failure

@@ -11,7 +11,7 @@ use crate::http::connection_limits::{MAX_HEAD, MAX_READ};
 
 /// A connection that passes at most [`MAX_HEAD`] bytes of a request head to its reader, and nothing
 /// that follows the head. The server hyper answers 431 if its buffer has this size and contains no
-/// complete head. hyper alone would accept larger heads: it compares only the size of an incomplete
+/// complete head. Alone, hyper would accept larger heads. It compares only the size of an incomplete
 /// head with the limit, and one read can complete a head that is much larger (spec: W1d).
 #[derive(Debug)]
 pub(super) struct HeadReader<S> {
