@@ -1,4 +1,4 @@
-//! The check, when a delivery arrives, whether its actor may start runs (spec: W11c, W11f).
+//! The check whether the actor of an arriving delivery may start runs (spec: W11c, W11f).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
