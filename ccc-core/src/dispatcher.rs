@@ -52,10 +52,10 @@ const TOO_MANY_CHECKS: &str = "the permission of this account is not checked now
      requests: an account that may start runs can add the label, which is checked separately";
 
 /// The error message for an event above a limit for runs of an actor whose permission is not known.
-const TOO_MANY_PENDING: &str = "too many runs of this account wait until the VCS host tells its \
+const TOO_MANY_PENDING: &str = "too many runs of this account wait until the VCS host reports its \
      permission: send the delivery again later";
 
-/// The time after which a delivery can be sent again that could not be stored or read now.
+/// The time after which a delivery can be sent again, if it could not be stored or read now.
 const RETRY_AFTER: Duration = Duration::from_secs(60);
 
 /// The outcome of a run whose actor may not start runs.

@@ -82,8 +82,8 @@ pub enum Trigger {
 /// edited later (spec: X12).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IssueSnapshot {
-    /// The issue's number, unique in its repository. The number 0 belongs to a text that is not an
-    /// issue of a VCS host: the texts of a run then refer to no issue.
+    /// The issue's number, unique in its repository. 0 for a text that is not an issue of a VCS
+    /// host. The texts of the run then refer to no issue.
     pub number: u64,
     /// The issue's title: untrusted text.
     pub title: String,
@@ -117,9 +117,9 @@ pub struct IssueEvent {
     /// The id of the GitHub App through which the actor acted; `None` for an action without an App.
     pub via_app: Option<u64>,
     /// Whether the delivery names the actor as the owner of the repository, as a member of the
-    /// organisation that owns it, or as a collaborator. False if the delivery does not name it. Such
-    /// an actor is checked apart from strangers, but need not be permitted to start runs (spec:
-    /// W11f).
+    /// organisation that owns it, or as a collaborator. False if the delivery does not report this.
+    /// The checks of such an actor have a budget of their own, but the actor may still lack the
+    /// permission to start runs (spec: W11f).
     #[serde(default)]
     pub actor_is_member: bool,
 }

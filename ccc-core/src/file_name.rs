@@ -8,9 +8,9 @@ pub(crate) use deceptive::{Deception, deception};
 pub(crate) use folding::{fold, fold_path};
 pub(crate) use short_name::{ShortName, first_character};
 
-/// Returns whether a file system can treat `name` as `.git`. Such names include `.GIT`, the short
-/// names `GIT~1` and `GI3B0D~1` of NTFS, names with trailing dots, trailing spaces or an NTFS
-/// stream, and names with code points that HFS+ ignores.
+/// Returns whether a file system can treat `name` as `.git`. Such names include `.GIT`, and the
+/// short names `GIT~1` and `GI3B0D~1` of NTFS. They also include `.git` with trailing dots, trailing
+/// spaces or an NTFS stream, and with code points that HFS+ ignores.
 pub(crate) fn is_dot_git(name: &[u8]) -> bool {
     const DOT_GIT: &str = ".git";
     // A workspace can contain millions of names, and almost no name needs the slow comparison. All

@@ -199,7 +199,7 @@ impl TrustPolicy {
         })
     }
 
-    /// Returns the protected classes, with those that are always protected.
+    /// Returns the protected classes, including the classes that are always protected.
     #[must_use]
     pub fn effective_classes(&self) -> Vec<ProtectedClass> {
         let is_protected = |class: &ProtectedClass| {

@@ -42,8 +42,8 @@ pub struct AcceptedRun {
     /// The report of the agent, for the run's comment; `None` if the agent has not ended yet.
     #[serde(deserialize_with = "crate::json::nullable")]
     pub report: Option<AgentReport>,
-    /// The network hosts that the run's programs tried to reach but the egress proxy denied. The
-    /// run's comment lists these hosts.
+    /// The network hosts to which the egress proxy denied access. The run's comment lists these
+    /// hosts.
     pub denied_hosts: Vec<String>,
     /// The policy that is applied to the run; `None` until a worker has started the run.
     #[serde(deserialize_with = "crate::json::nullable")]
@@ -61,8 +61,8 @@ pub struct CollectedRun {
     pub tree: Option<ObjectId>,
     /// The report that the agent returned.
     pub report: AgentReport,
-    /// The network hosts that the run's programs tried to reach but the egress proxy denied. The
-    /// run's comment lists these hosts.
+    /// The network hosts to which the egress proxy denied access. The run's comment lists these
+    /// hosts.
     pub denied_hosts: Vec<String>,
     /// The policy that was applied to the run.
     pub policy: AppliedPolicy,
@@ -82,8 +82,8 @@ pub struct CommittedRun {
     pub branch: BranchName,
     /// The report that the agent returned.
     pub report: AgentReport,
-    /// The network hosts that the run's programs tried to reach but the egress proxy denied. The
-    /// run's comment lists these hosts.
+    /// The network hosts to which the egress proxy denied access. The run's comment lists these
+    /// hosts.
     pub denied_hosts: Vec<String>,
     /// The policy that was applied to the run.
     pub policy: AppliedPolicy,
@@ -97,8 +97,8 @@ pub struct PublishedRun {
     pub pull_request: PullRequest,
     /// The report that the agent returned.
     pub report: AgentReport,
-    /// The network hosts that the run's programs tried to reach but the egress proxy denied. The
-    /// run's comment lists these hosts.
+    /// The network hosts to which the egress proxy denied access. The run's comment lists these
+    /// hosts.
     pub denied_hosts: Vec<String>,
     /// The policy that was applied to the run.
     pub policy: AppliedPolicy,

@@ -143,8 +143,8 @@ impl Outcome {
     }
 }
 
-/// The result of the check, when a delivery arrives, whether its actor may start runs. A delivery
-/// whose actor may not start runs is not stored.
+/// The result of the check whether the actor of an arriving delivery may start runs. A delivery whose
+/// actor may not start runs is not stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ActorCheck {

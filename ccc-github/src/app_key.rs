@@ -90,9 +90,9 @@ impl std::fmt::Debug for AppKey {
     }
 }
 
-/// Returns the PEM text in `pem`: without a byte order mark, surrounding white space and quotes, and
-/// with each sequence of the two characters `\n` replaced by a line break. Environment files use this
-/// sequence. A PEM text that is encoded in Base64 as a whole is decoded.
+/// Returns the PEM text in `pem`, without a byte order mark, surrounding white space and quotes. Each
+/// sequence of the two characters `\n`, which environment files contain, becomes a line break. A PEM
+/// text that is encoded in Base64 as a whole is decoded.
 pub(crate) fn plain(pem: &Secret) -> Result<Secret> {
     let text = pem.expose_str()?.trim_start_matches('\u{feff}').trim();
     let quoted =

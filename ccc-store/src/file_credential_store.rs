@@ -35,11 +35,12 @@ impl FileCredentialStore {
     /// Opens the store in `directory`. If `directory` does not exist, creates it with mode 0700.
     ///
     /// # Errors
-    /// [`Refused`](ccc_core::ErrorKind::Refused) if the directory or one of its files belongs to
-    /// another user, is accessible to other users, or is a symbolic link;
-    /// [`Corrupt`](ccc_core::ErrorKind::Corrupt) if `keys` are not the keys of the store, or if the
-    /// index is damaged; [`Unavailable`](ccc_core::ErrorKind::Unavailable) if the directory cannot
-    /// be created, read or written.
+    /// - [`Refused`](ccc_core::ErrorKind::Refused) if the directory or one of its files belongs to
+    ///   another user, is accessible to other users, or is a symbolic link.
+    /// - [`Corrupt`](ccc_core::ErrorKind::Corrupt) if `keys` are not the keys of the store, or if
+    ///   the index is damaged.
+    /// - [`Unavailable`](ccc_core::ErrorKind::Unavailable) if the directory cannot be created, read
+    ///   or written.
     pub async fn open(directory: impl Into<PathBuf>, keys: &Keys) -> Result<Self> {
         let directory = directory.into();
         let blobs = FileBlobStore::new(spawn_blocking(move || Directory::open(&directory)).await?);

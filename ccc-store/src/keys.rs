@@ -140,7 +140,8 @@ impl Keys {
             (Source::Bytes(bytes), _) => Ok(bytes.clone()),
             (Source::Passphrase(passphrase), Some(derivation)) => derivation.derive(passphrase),
             (Source::Passphrase(_), None) => Err(invalid_input(
-                "cannot derive a key from the passphrase, because the salt of the store is missing",
+                "cannot derive a key from the passphrase, because the salt of the store is missing: \
+                 restore the salt beside the records from a copy",
             )),
         }))
     }

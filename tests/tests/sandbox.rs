@@ -19,19 +19,19 @@
 )]
 
 mod sandbox {
-    mod ear;
     mod egress;
     mod engine;
     mod files;
     mod fixture;
     mod kernel;
+    mod listeners;
     mod lures;
     mod model;
     mod network;
     mod probe;
     mod processes;
     mod script;
-    mod weak;
+    mod weakened_container;
 
     use std::collections::BTreeSet;
     use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The check, when a delivery arrives, whether its actor may start runs (spec: W11c, W11f).
+//! The check whether the actor of an arriving delivery may start runs (spec: W11c, W11f).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -46,8 +46,8 @@ pub(super) enum ActorAnswer {
     /// The VCS host is not asked, because this actor has caused too many checks and was refused in
     /// another repository of the owner.
     TooManyChecks,
-    /// The VCS host is not asked before this time has passed, because unknown actors, or this one,
-    /// have caused too many checks, or few requests to the host remain.
+    /// The VCS host is not asked before this time has passed: either a budget of checks is used up,
+    /// or few requests to the host remain.
     Postponed(Duration),
 }
 
@@ -56,7 +56,8 @@ pub(super) enum ActorAnswer {
 struct Known {
     permitted: bool,
     at: Timestamp,
-    /// The number of refusals without a permission or a long time between them.
+    /// The number of refusals in a row. A permission starts the count again, and so does
+    /// [`REFUSALS_FORGOTTEN`] without a refusal.
     refusals: usize,
 }
 
@@ -134,8 +135,8 @@ impl ActorChecks {
         stored == Some(ActorAnswer::Refused)
     }
 
-    /// Returns whether the actor of `event` is known to have no permission in a repository of the
-    /// owner, and none is known in which it has one.
+    /// Returns whether the actor of `event` was refused in a repository of the owner, and no
+    /// repository of the owner is known in which the actor may start runs.
     pub(super) fn is_refused_by_owner(&self, event: &IssueEvent) -> bool {
         self.state().standings.get(event) == Some(Standing::Refused)
     }
@@ -173,7 +174,7 @@ impl ActorChecks {
                 Err(Exceeded::Share(_)) if standing == Some(Standing::Refused) => {
                     Some(ActorAnswer::TooManyChecks)
                 }
-                // The account can be a new maintainer, so its wish must not end with a 200.
+                // The actor can be a new maintainer, whose request must not be answered 200.
                 Err(Exceeded::Share(left) | Exceeded::Budget(left)) => {
                     Some(ActorAnswer::Postponed(left))
                 }
@@ -291,7 +292,8 @@ impl Record {
 
 /// Returns whether the VCS host permits the action of `trigger` only to accounts with a permission
 /// on the repository. GitHub requires at least the role `triage` to add a label to an issue, or to
-/// assign it. Such a request is the quick way for an account whose permission is new.
+/// assign it. An account whose permission is new is therefore checked at once because of such an
+/// action.
 fn needs_permission(trigger: &Trigger) -> bool {
     matches!(trigger, Trigger::Labeled { .. } | Trigger::Assigned { .. })
 }

@@ -21,7 +21,7 @@ pub(super) enum Purpose {
     FirstCheck,
     /// A further check of an actor who was refused before.
     RepeatedCheck,
-    /// A check of an actor to whom the VCS host has given a role: the event names the actor as a
+    /// A check of an actor with a role on the VCS host. Either the event names the actor as a
     /// member, or the action requires a permission, such as the addition of a label.
     MemberCheck,
     /// An answer to an actor who may not start runs.
@@ -29,9 +29,9 @@ pub(super) enum Purpose {
 }
 
 impl Purpose {
-    /// Returns the maximum number of calls in an hour for the repositories of one owner. All checks
-    /// together use less than a fifth of the 5,000 requests in an hour that GitHub grants an
-    /// installation (GitHub docs, "Rate limits for the REST API").
+    /// Returns the maximum number of calls in an hour for the repositories of one owner. GitHub
+    /// grants an installation 5,000 requests in an hour (GitHub docs, "Rate limits for the REST
+    /// API"), and all checks together use less than a fifth of them.
     pub(super) const fn per_hour(self) -> usize {
         match self {
             Self::FirstCheck | Self::RepeatedCheck | Self::MemberCheck => 300,

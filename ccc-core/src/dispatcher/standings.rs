@@ -13,7 +13,8 @@ const MAX_STANDINGS: usize = 10_000;
 pub(super) enum Standing {
     /// The account may start runs in the repository with this id, and perhaps in others.
     PermittedIn(u64),
-    /// The account may not start runs in a repository. No repository is known in which it may.
+    /// The account was refused in a repository, and no repository is known in which it may start
+    /// runs.
     Refused,
 }
 
@@ -30,7 +31,8 @@ impl Standings {
         self.known.get(&key(event)).copied()
     }
 
-    /// Stores the answer of the VCS host whether the actor of `event` may start runs.
+    /// Stores the answer of the VCS host about the actor of `event`: `permitted` is true if the
+    /// actor may start runs.
     pub(super) fn set(&mut self, event: &IssueEvent, permitted: bool) {
         let (key, repo) = (key(event), event.repo.id);
         if !self.known.contains_key(&key) && self.known.len() >= MAX_STANDINGS {

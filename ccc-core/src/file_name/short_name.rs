@@ -40,9 +40,9 @@ impl<'a> ShortName<'a> {
     /// Returns whether NTFS or FAT can give this short name to a file with the
     /// [folded](super::fold) name `long`.
     ///
-    /// The part before the `~` is the beginning of `long`, or two characters of `long` and the four
-    /// hexadecimal digits of a checksum, which NTFS uses if several files have the same beginning.
-    /// The checksum depends on the case of the long name, which is not known, so any digits count.
+    /// The part before the `~` is the beginning of `long`. If several files have the same beginning,
+    /// NTFS uses two characters of `long` and the four hexadecimal digits of a checksum instead. The
+    /// checksum depends on the case of the long name, which is not known, so any digits count.
     pub(crate) fn can_be(self, long: &str) -> bool {
         if self.first_character() != first_character(long) {
             return false;
@@ -57,8 +57,8 @@ impl<'a> ShortName<'a> {
     /// Returns whether NTFS or FAT can give this short name to a file whose [folded](super::fold)
     /// name begins with `prefix` and ends with `suffix`.
     ///
-    /// Returns `false` if nothing but a usual extension is known of the long name: `A~1.YML` can be
-    /// the short name of any file with the extension `yml`.
+    /// Returns `false` if `prefix` is empty and `suffix` is only a usual extension. Otherwise
+    /// `A~1.YML` would match, which can be the short name of any file with the extension `yml`.
     pub(crate) fn can_match(self, prefix: &str, suffix: &str) -> bool {
         // The extension of the long name can begin before the end of `prefix`.
         if suffix.is_empty() && self.can_be(prefix) {

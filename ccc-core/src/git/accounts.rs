@@ -2,8 +2,8 @@
 
 use std::fs;
 
-/// The default of the overflow UID and of the overflow GID: the number that the kernel shows for
-/// all users or groups that a user namespace does not map.
+/// The default of the overflow UID and of the overflow GID. The kernel shows this number for all
+/// users or groups that a user namespace does not map.
 const OVERFLOW: u32 = 65_534;
 
 /// The users and groups of this machine.
@@ -136,8 +136,9 @@ impl Accounts {
         uid == self.me
     }
 
-    /// Returns why `uid` is refused although it can be that of a user outside the user namespace of
-    /// this process, as the continuation of a message. Returns an empty text for another UID.
+    /// Returns the continuation of the message that refuses `uid`. If `uid` can be that of a user
+    /// inside or outside the user namespace of this process, the text explains the refusal.
+    /// Otherwise it is empty.
     pub(super) fn ambiguity(&self, uid: u32) -> &'static str {
         if self.ambiguous != Some(uid) {
             return "";
@@ -146,9 +147,9 @@ impl Accounts {
          namespace that does not map this UID"
     }
 
-    /// Returns whether the user `uid` may own a directory above the data directory: the user of this
-    /// process, root, or a user outside the user namespace of this process. Such a user controls
-    /// this namespace, as root does.
+    /// Returns whether the user `uid` may own a directory above the data directory. These users may:
+    /// the user of this process, root, and a user outside the user namespace of this process, who
+    /// controls this namespace as root does.
     pub(super) fn is_trusted(&self, uid: u32) -> bool {
         uid == self.me || uid == 0 || self.outside == Some(uid)
     }

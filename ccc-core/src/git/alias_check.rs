@@ -21,8 +21,8 @@ struct Entry {
 }
 
 impl HostGit {
-    /// Returns a refusal if a change in `records` affects a file that has a protected name through
-    /// symlinks of the repository, or if a new symlink gives a file such a name.
+    /// Returns a refusal if a change in `records` affects a file with a protected name. Only the
+    /// names that symlinks of the repository give to a file are checked, new symlinks included.
     pub(super) async fn check_aliases(
         &self,
         run: RunId,

@@ -42,11 +42,13 @@ pub(super) fn is_relevant(path: &[u8], policy: &TrustPolicy) -> bool {
     policy.protects_in(&String::from_utf8_lossy(path))
 }
 
-/// Returns the paths in `changed` that have a protected name through the symlinks of a tree, and
-/// the paths in `files` that get one through a symlink in `changed`. `symlinks` and `files` are all
-/// symlinks and all paths of the tree after the change. Paths that are protected themselves are
-/// omitted. The number of steps is limited. The search ends with this error too if another thread
-/// sets `cancelled`.
+/// Returns the paths that have a protected name through symlinks: those in `changed`, and those in
+/// `files` if a symlink in `changed` gives them the name. `symlinks` and `files` are all symlinks
+/// and all paths of the tree after the change. Paths that are protected themselves are omitted.
+///
+/// # Errors
+/// [`TooManySteps`] if the search needs more than [`MAX_STEPS`] steps, or if another thread sets
+/// `cancelled`.
 pub(super) fn aliases(
     symlinks: &[Symlink<'_>],
     files: &[&[u8]],

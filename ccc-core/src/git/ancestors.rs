@@ -1,7 +1,7 @@
 //! The check of the directories above the data directory (spec: X18a, X18e, X18f).
 //!
 //! A user that can rename an entry of one of these directories can replace the data directory. Each
-//! of them must therefore satisfy two rules:
+//! of these directories must therefore satisfy two rules:
 //!
 //! - Its owner is the user of this process, root, or a user outside the user namespace of this
 //!   process. The kernel shows all users outside with one UID, the overflow UID (usually 65534). This
@@ -100,8 +100,8 @@ fn may_write_by_acl(path: &Path, writer: Subject) -> Error {
     refused(path, &why)
 }
 
-/// Returns the step that makes a volume of a container usable, as the continuation of a message, or
-/// an empty text if the directory `path` is not a mount point.
+/// Returns the continuation of a message that refuses the directory `path`: the steps that make a
+/// volume of a container usable. The text is empty if `path` is not a mount point.
 pub(super) fn volume_step(path: &Path) -> &'static str {
     let device = |path: &Path| fs::symlink_metadata(path).map(|found| found.dev());
     let mounted = path.parent().is_some_and(

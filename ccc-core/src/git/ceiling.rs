@@ -12,12 +12,17 @@ use super::limits::GitLimits;
 use crate::{Error, ErrorKind};
 
 /// A script of the shell `sh` that sets the ceilings and executes a command. A safe function that
-/// sets the ceilings between `fork` and `exec` does not exist. The arguments are the umask, the CPU
-/// time in seconds, the CPU time after which the kernel kills the process, the size of the data
-/// segment in KiB, the file size in blocks of 512 bytes, and the command.
+/// sets the ceilings between `fork` and `exec` does not exist. The arguments are:
 ///
-/// A write over the file size fails with an error that git prints, because the signal is ignored: git
-/// does not report the signal that ended a helper process of a fetch.
+/// 1. the umask,
+/// 2. the CPU time in seconds,
+/// 3. the CPU time after which the kernel kills the process, in seconds,
+/// 4. the size of the data segment in KiB,
+/// 5. the file size in blocks of 512 bytes,
+/// 6. the command.
+///
+/// The script ignores the signal for a file that is too large. A write over the limit then fails
+/// with an error, which git prints. Git would not report a signal that ended a helper process.
 ///
 /// An ordinary user cannot raise a ceiling that the service itself has. The call then keeps the
 /// lower ceiling.

@@ -87,9 +87,9 @@ impl Refusal {
     }
 }
 
-/// Returns `path` with escape sequences in place of quotes, backslashes, characters other than
-/// printable ASCII, and spaces that a reader does not see: those at an end and those after another
-/// space. A long path is truncated.
+/// Returns `path` with escape sequences in place of quotes, backslashes, and characters other than
+/// printable ASCII. Spaces at an end and spaces after another space are escaped too, because a
+/// reader does not see them. A long path is truncated.
 pub(super) fn escaped(path: &str) -> String {
     let mut escaped = String::new();
     let mut before = ' ';

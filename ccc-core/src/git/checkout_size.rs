@@ -1,7 +1,7 @@
 //! The size of a checkout, counted before a file is written (spec: X18c).
 //!
-//! A small repository can have a large checkout: git stores a file once that a tree contains many
-//! times, and a tree once that other trees contain many times.
+//! A small repository can have a large checkout. If a tree contains a file many times, git stores
+//! the file once. The same applies to a tree that other trees contain many times.
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -21,8 +21,8 @@ const MAX_NAME: usize = 255;
 /// Maximum length of the part of a record before the path, in bytes: mode, type, id and size.
 const MAX_HEADER: usize = 200;
 
-/// The file of a mirror that contains the size of its last checkout, so that the next checkout of
-/// the same commit need not count again.
+/// The file of a mirror that contains the size of its last checkout. The next checkout of the same
+/// commit uses this size and does not count again.
 const CACHE: &str = "checkout-size";
 
 /// The number of files and directories of a checkout, and their total size in bytes.

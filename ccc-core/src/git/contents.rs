@@ -44,9 +44,11 @@ struct Checked {
 
 impl HostGit {
     /// Checks the new contents and the paths of the files in `records`, whose sizes are `sizes`.
-    /// Returns a refusal if a file, a link target or a path contains a secret that the base does
-    /// not contain, if an archive cannot be checked, or if a symlink points outside the repository
-    /// or into a `.git` directory.
+    /// Returns a refusal in these cases:
+    ///
+    /// - A file, a link target or a path contains a secret that the base does not contain.
+    /// - An archive cannot be checked.
+    /// - A symlink points outside the repository or into a `.git` directory.
     pub(super) async fn check_contents(
         &self,
         run: RunId,
@@ -196,8 +198,8 @@ fn groups(sizes: &[u64]) -> Vec<Vec<usize>> {
     groups
 }
 
-/// Returns whether `secret` is one of the secrets `known`, or one of them with text behind it that can
-/// look like a part of a secret.
+/// Returns whether `secret` is in `known`, or begins with a secret in `known`. Text behind a known
+/// secret can look like a part of the secret.
 fn is_known(secret: &[u8], known: &HashSet<Vec<u8>>) -> bool {
     (MIN_KNOWN..=secret.len()).any(|len| known.contains(&secret[..len])) || known.contains(secret)
 }

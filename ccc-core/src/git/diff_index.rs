@@ -3,8 +3,8 @@
 use super::{Change, ChangeKind, HostGit};
 use crate::{Error, ErrorKind, ObjectId, Result, RunId};
 
-/// The object id that git prints for a path that does not exist: as the old object of an added
-/// path, and as the new object of a deleted path.
+/// The object id that git prints for a path that does not exist. It is the old object of an added
+/// path and the new object of a deleted path.
 pub(super) const NO_OBJECT: &str = "0000000000000000000000000000000000000000";
 
 /// One changed path, as `git diff-index --raw -z` prints it.

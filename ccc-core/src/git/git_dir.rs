@@ -39,9 +39,10 @@ const REDIRECTIONS: &[&str] = &["commondir", "config.worktree", "gitdir", "info/
 /// of a run. Git may use the directory only after this check.
 ///
 /// # Errors
-/// [`Refused`](crate::ErrorKind::Refused) if another user owns or may write the directory, if its
-/// configuration is not the one that `git init` writes, or if it uses objects of a place other than
-/// a mirror. [`NotFound`](crate::ErrorKind::NotFound) if the directory does not exist.
+/// - [`Refused`](crate::ErrorKind::Refused) if another user owns or may write the directory, if its
+///   configuration is not the one that `git init` writes, or if it uses objects from outside the
+///   mirrors;
+/// - [`NotFound`](crate::ErrorKind::NotFound) if the directory does not exist.
 pub(super) fn check_git_dir(root: &OwnDir, relative: &Path) -> Result<()> {
     let directory = root.below(relative)?;
     check_config(&directory)?;

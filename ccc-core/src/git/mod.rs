@@ -120,9 +120,9 @@ pub(crate) struct RunPaths {
 /// Number of attempts to lock the data directory.
 const LOCK_TRIES: u32 = 20;
 
-/// Locks `lock`. Tries again for a moment, because a lock that this process has just released can
-/// still be held: a process that another thread starts has a copy of all descriptors until it
-/// executes its program.
+/// Locks `lock`. Tries again for up to a tenth of a second, because a lock that this process has
+/// just released can still be held. The reason is a process that another thread starts: it has a
+/// copy of all descriptors until it executes its program.
 fn try_lock(lock: &File) -> Result<(), TryLockError> {
     for _ in 1..LOCK_TRIES {
         match lock.try_lock() {

@@ -55,9 +55,9 @@ impl HostGit {
     /// has `branch` at `commit`. Never moves an existing branch.
     ///
     /// # Errors
-    /// [`ErrorKind::AlreadyExists`] if the remote has `branch` at a commit other than `commit`,
-    /// [`ErrorKind::PermissionDenied`] if the remote refuses the push, [`ErrorKind::Unavailable`]
-    /// if the remote does not answer.
+    /// - [`ErrorKind::AlreadyExists`] if the remote has `branch` at a commit other than `commit`.
+    /// - [`ErrorKind::PermissionDenied`] if the remote refuses the push.
+    /// - [`ErrorKind::Unavailable`] if the remote does not answer.
     pub async fn push(
         &self,
         run: RunId,

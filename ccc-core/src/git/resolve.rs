@@ -26,7 +26,7 @@ struct Place<'a> {
     is_changed: bool,
 }
 
-/// Resolves the targets of symlinks.
+/// A resolver of the targets of symlinks.
 pub(super) struct Resolver<'a> {
     symlinks: &'a Sorted<Raw<'a>>,
     max_steps: usize,
@@ -42,9 +42,10 @@ impl<'a> Resolver<'a> {
     /// Returns the paths to which `symlink` at `path` can lead, and whether the change created a
     /// symlink on the way. Omits paths outside the tree.
     ///
-    /// The parent directory of a symlink to a directory is that of the directory. The symlinks before
-    /// a `..` are therefore followed. Other symlinks stay in the paths. The parent directory of the
-    /// symlink itself counts too, because a directory can have the same name in another spelling.
+    /// In `link/..`, the `..` means the parent of the directory to which `link` leads. A symlink
+    /// before a `..` is therefore followed, and other symlinks stay in the paths. The directory that
+    /// contains `link` is returned too, because a directory can have the same name in another
+    /// spelling.
     pub(super) fn targets(&mut self, path: &str, symlink: &'a Raw<'a>) -> Vec<(String, bool)> {
         let mut at: Vec<String> = path.split('/').map(str::to_owned).collect();
         at.pop();

@@ -1,8 +1,8 @@
 //! Access to the files of a workspace through descriptors (spec: X6f).
 //!
 //! A program of the run can still change the workspace while this process reads it. Each name is
-//! therefore resolved in an open directory, and no symlink is followed: such a program cannot make
-//! this process read another place by replacing a directory with a symlink.
+//! therefore resolved in an open directory, and no symlink is followed. If such a program replaces a
+//! directory with a symlink, this process still reads no other place.
 
 use std::ffi::OsStr;
 use std::io;

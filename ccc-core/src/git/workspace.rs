@@ -32,11 +32,14 @@ impl HostGit {
     /// `git log` work for the agent. Git on the host machine never reads this `.git`.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] if the repository does not exist or has no commit on the default
-    /// branch, [`ErrorKind::LimitExceeded`] if the files exceed the limits of a workspace or git
-    /// reached a limit of [`GitLimits`](super::GitLimits), [`ErrorKind::Refused`] if another user
-    /// could have written the mirror, [`ErrorKind::Unauthenticated`] or [`ErrorKind::PermissionDenied`] if the VCS host
-    /// rejects the token, [`ErrorKind::Unavailable`] if the VCS host does not answer.
+    /// - [`ErrorKind::NotFound`] if the repository does not exist or has no commit on the default
+    ///   branch;
+    /// - [`ErrorKind::LimitExceeded`] if the files exceed the limits of a workspace, or git reached
+    ///   a limit of [`GitLimits`](super::GitLimits);
+    /// - [`ErrorKind::Refused`] if another user could have written the mirror;
+    /// - [`ErrorKind::Unauthenticated`] or [`ErrorKind::PermissionDenied`] if the VCS host rejects
+    ///   the token;
+    /// - [`ErrorKind::Unavailable`] if the VCS host does not answer.
     pub async fn checkout(
         &self,
         run: RunId,
@@ -152,7 +155,7 @@ impl HostGit {
     }
 
     /// Adds the commit `base` to the disposable `.git` of `workspace`, as a shallow commit without
-    /// its parents, and sets the branch that `HEAD` names to this commit.
+    /// its parents. Sets the branch that `HEAD` names to this commit.
     async fn fill_disposable(
         &self,
         mirror: &Path,

@@ -22,9 +22,9 @@ pub struct AppliedPolicy {
     pub max_bytes: u64,
     /// The weakened parts of the policy, one line for each part.
     pub weakenings: Vec<String>,
-    /// The exceptions from the usual rules for runs that a reviewer must know, one line each: the
-    /// weakened rules without which the run would have been refused, an edit of the issue after the
-    /// event, and files that the change does not contain as usual.
+    /// The exceptions from the usual rules for runs that a reviewer must know, one line each. They
+    /// include the weakened rules that permitted the run, an edit of the issue after the event, and
+    /// files whose contents are not converted as usual.
     pub exceptions: Vec<String>,
 }
 

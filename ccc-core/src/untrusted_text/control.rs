@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 /// Returns `text` as a terminal displays its lines: without control sequences such as colors, links
-/// and titles, and of a line that a program wrote several times, the last state. A control sequence
-/// without an end loses only its first characters, so that it cannot hide the rest of the text.
+/// and titles. Of a line that a program wrote several times, only the last state remains. A control
+/// sequence without an end loses only its first characters, so that it cannot hide the rest of the
+/// text.
 ///
 /// The forms of control sequences are those of
 /// [ECMA-48](https://ecma-international.org/publications-and-standards/standards/ecma-48/), 5.3 to 5.6.

@@ -31,23 +31,25 @@ const MAX_NESTING: usize = 200;
 const MAX_PASSES: usize = 4;
 
 /// Returns the parts of the Markdown text `text` that a VCS host displays, for an agent's prompt
-/// (spec: X12c, X12e). The displayed parts stay unchanged, except for line breaks, which become `\n`,
-/// characters, which get the Unicode normal form C, and invisible characters, which are removed. Marks such as
-/// `<!-- hidden text removed -->` replace the other parts. The result is [truncated](truncate) to
-/// `max` bytes.
+/// (spec: X12c, X12e). Marks such as `<!-- hidden text removed -->` replace the other parts. The
+/// result is [truncated](truncate) to `max` bytes.
+///
+/// The displayed parts change only in three respects: line breaks become `\n`, characters get the
+/// Unicode normal form C, and invisible characters are removed.
 ///
 /// The following text is not displayed:
 ///
 /// - HTML comments, processing instructions, CDATA sections, declarations, and attributes, except
 ///   for addresses and sizes
-/// - tags of unknown elements, except for a few short ones without attributes, such as the `<T>` of
-///   `Vec<T>` and `<your-name>`, which are usually code or placeholders
+/// - tags of unknown elements, except for a few short ones without attributes, such as `<your-name>`
+///   and the `<T>` of `Vec<T>`
 /// - the contents of elements such as `script`, `style` and `template`
 /// - definitions of link labels and of footnotes that nothing refers to, and labels
 /// - the titles of links and images, and the texts of images
 /// - targets of links with a scheme such as `data:` or `javascript:`, or with white space
-/// - the words after the language of a code block, such as `rust,no_run`, and table cells beyond the
-///   last column
+/// - the words after the language of a code block, except for a few words that commas separate, such
+///   as `rust,no_run`
+/// - table cells beyond the last column
 ///
 /// Nothing in code is removed. Of a text that is too large or nested too deeply, only a mark
 /// remains. The number of steps is linear in the size of `text`.
@@ -78,7 +80,7 @@ fn displayed(text: &str) -> String {
             return "[text removed: quotes or lists are nested too deeply]".to_owned();
         }
         // The invisible characters are removed after the text was read, because they decide how
-        // the VCS host reads the text: a line that starts with one starts no code block.
+        // the VCS host reads it. For example, a line that starts with one starts no code block.
         let next = visible(&clean::clean(&text, &document::read(&text)), None);
         // Also read again in this form: a few characters have the normal form of Markdown's own.
         let next: String = next.nfc().collect();

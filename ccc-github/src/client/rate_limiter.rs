@@ -19,9 +19,9 @@ mod tests;
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
-/// The number of times that an answer tries to be sent while no other write waits.
+/// Maximum number of attempts to send an answer. An attempt succeeds if no other write waits.
 const ANSWER_TRIES: usize = 5;
-/// Minimum time between two of these tries.
+/// Minimum time between two attempts.
 const ANSWER_WAIT: Duration = Duration::from_millis(100);
 
 /// The start times of the writes of one [`Caller`].

@@ -7,10 +7,10 @@ use http::StatusCode;
 use crate::client::ApiError;
 use crate::errors::{not_found, permission_denied};
 
-/// Converts the error of a call about the issue `number` of `repo` to an error that says why GitHub
-/// refused the call (GitHub docs, "Locking conversations", "Deleting an issue", "Transferring an
-/// issue to another repository", "Disabling issues"). The status 410 has two reasons, which only the
-/// message tells apart.
+/// Converts the error of a call about the issue `number` of `repo` to an error with the reason of
+/// GitHub. The status 410 has two reasons, and only the message distinguishes them. The reasons are
+/// described in the GitHub docs: "Locking conversations", "Deleting an issue", "Transferring an issue
+/// to another repository", "Disabling issues".
 pub(super) fn explain(error: ApiError, repo: &RepoRef, number: u64) -> Error {
     let issue = format!("issue #{number} of {repo}");
     if error.is_redirect() {

@@ -16,9 +16,9 @@ type Sent = Result<http::Response<bytes::Bytes>, ApiError>;
 
 impl Tokens {
     /// Sends `call` with a leased token for `repo` and `grant`. If GitHub refuses the token, the
-    /// call is repeated once with a new token. If the token was minted a few seconds ago, the call
-    /// is first repeated with the same token, because some of GitHub's servers might not know the
-    /// token yet (spec: G2a, G2b).
+    /// call is repeated once with a new token. If the token is only a few seconds old, the call is
+    /// first repeated with the same token. Some of GitHub's servers might not know this token yet
+    /// (spec: G2a, G2b).
     pub(crate) async fn send(&self, repo: &RepoRef, grant: Grant, call: &Call) -> Sent {
         let (mut replaced, mut waited) = (false, 0);
         loop {

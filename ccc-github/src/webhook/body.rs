@@ -133,7 +133,7 @@ impl BodyMemory {
 
     /// Ends the oldest incomplete body other than `number`, unless the memory of a body that was ended
     /// before is about to become free. A large body ends only bodies in the memory that every body can
-    /// use: the small bodies in their own memory stay, and would free nothing for the large one.
+    /// use. The end of a small body in the other memory would free nothing for the large one.
     fn end_oldest(&self, number: u64, small: bool) -> Result<(), OutOfMemory> {
         let incomplete = self.incomplete();
         let mut others = incomplete

@@ -166,8 +166,7 @@ pub enum Received {
     Ignored {
         /// The delivery's id, the digest of its body, and the time of its arrival.
         delivery: Delivery,
-        /// The reason: `event` if events with this name start no runs, `action` if events with this
-        /// action start no runs, or `pull request` if the issue is a pull request.
+        /// The reason, as [`Meaning::Ignored`] lists it.
         reason: &'static str,
     },
 }
@@ -180,8 +179,12 @@ pub enum Meaning {
     Ping,
     /// An issue event that can start a run.
     Event(Box<IssueEvent>),
-    /// An event that starts no run. The value is the reason: `event` if events with this name start
-    /// no runs, `action` if events with this action start no runs, or `pull request` if the issue
-    /// is a pull request.
+    /// An event that starts no run. The value is the reason:
+    ///
+    /// - `event`: events with this name start no runs.
+    /// - `action`: events with this action start no runs.
+    /// - `pull request`: the issue is a pull request.
+    /// - `transferred issue`: the issue came from another repository.
+    /// - `not the author`: another account than the sender wrote the comment.
     Ignored(&'static str),
 }

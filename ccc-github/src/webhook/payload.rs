@@ -20,10 +20,8 @@ pub(crate) struct Malformed(pub(crate) String);
 pub(crate) enum Classified {
     /// An event that can start a run.
     Relevant(Box<IssueEvent>),
-    /// An event that starts no run. The value is the reason: `event` if events with this name start
-    /// no runs, `action` if events with this action start no runs, `pull request` if the issue is a
-    /// pull request, `transferred issue` if the issue came from another repository, or `not the
-    /// author` if another account than the sender wrote the comment.
+    /// An event that starts no run. The value is the reason, as
+    /// [`Meaning::Ignored`](super::Meaning::Ignored) lists it.
     Irrelevant(&'static str),
 }
 

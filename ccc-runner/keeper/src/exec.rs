@@ -66,11 +66,13 @@ fn start(order: &ExecRequest) -> Result<Child, ExecOutcome> {
     })
 }
 
-/// Returns the path of the executable file of `program`: `program` itself if it contains a slash,
-/// otherwise the first executable file with this name in the directories of `path` (the value of
-/// `PATH`). Relative and empty entries of `path` are skipped, because they can name directories in
-/// the workspace, where the repository and the agent place files. The system's own search does not
-/// skip these entries.
+/// Returns the path of the executable file of `program`. If `program` contains a slash, this is
+/// `program` itself. Otherwise it is the first executable file with this name in the directories of
+/// `path`, which is the value of `PATH`.
+///
+/// Relative and empty entries of `path` are skipped, because they can name directories in the
+/// workspace, where the repository and the agent place files. The system's own search does not skip
+/// these entries.
 fn find_program(program: &str, path: &str) -> Option<PathBuf> {
     if program.contains('/') {
         return Some(PathBuf::from(program));

@@ -6,9 +6,9 @@ use crate::model::pattern::ModelPattern;
 
 /// The price of a million tokens, in millionths of a US dollar.
 ///
-/// The price of cached tokens is a multiple of the input price, according to Anthropic's
-/// documentation of prompt caching: 5/4 for a write to the five-minute cache, 2 for a write to the
-/// one-hour cache, and 1/10 for a read from either cache.
+/// The price of cached tokens is a multiple of the input price. According to Anthropic's
+/// documentation of prompt caching, the factors are 5/4 for a write to the five-minute cache, 2 for a
+/// write to the one-hour cache, and 1/10 for a read from either cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Price {
@@ -27,9 +27,9 @@ impl Price {
     }
 
     /// Creates a price. `input` and `output` are the prices of a million tokens, in US dollars.
-    /// They are rounded up to a millionth of a US dollar. A negative price, or one that is not a
-    /// number, is replaced by the highest possible price: with a price of 0, no spending limit would
-    /// be reached.
+    /// They are rounded up to a millionth of a US dollar. A price that is negative or not a number is
+    /// replaced by the highest possible price, because with a price of 0 no spending limit would be
+    /// reached.
     #[must_use]
     pub fn from_dollars(input: f64, output: f64) -> Self {
         let micro = |dollars: f64| {

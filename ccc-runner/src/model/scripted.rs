@@ -112,9 +112,10 @@ impl ScriptedModel {
     /// The server stops when the returned value is dropped.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] if the scenario is invalid (the message contains the line
-    /// number); [`ErrorKind::Unavailable`] if no port is available or the operating system provides
-    /// no random bytes.
+    /// - [`ErrorKind::InvalidInput`] if the scenario is invalid (the message contains the line
+    ///   number).
+    /// - [`ErrorKind::Unavailable`] if no port is available or the operating system provides no
+    ///   random bytes.
     pub async fn start(scenario: &str) -> Result<Self> {
         let scenario = Scenario::parse(scenario)?;
         let mut random = [0; 16];

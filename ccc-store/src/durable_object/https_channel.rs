@@ -33,9 +33,9 @@ impl HttpsChannel {
     /// secret `CREDENTIALS_SECRET`. An `http` URL is accepted only for this machine (loopback).
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] if `url` is invalid, has a user name, a password or a query, or
-    /// is an `http` URL of another machine, or if `secret` has fewer than 32 characters;
-    /// [`ErrorKind::Unavailable`] if TLS cannot be set up.
+    /// - [`ErrorKind::InvalidInput`] if `url` is invalid, has a user name, a password or a query,
+    ///   or is an `http` URL of another machine, or if `secret` has fewer than 32 characters.
+    /// - [`ErrorKind::Unavailable`] if TLS cannot be set up.
     pub fn new(url: &str, secret: &Secret, clock: Arc<dyn Clock>) -> Result<Self> {
         let url: Url = url.parse().map_err(|_| {
             invalid_input("the address of the credential store is not a URL such as https://ccc.example.workers.dev/credentials/main")

@@ -17,8 +17,8 @@ pub(super) struct Entry {
     /// them. The ids of runs that are accepted within one millisecond have no order.
     pub(super) accepted: u64,
     pub(super) fence: u64,
-    /// If the run is claimed, the end of the lease. If the run is waiting, the earliest time of the
-    /// next claim.
+    /// The end of the lease if the run is claimed. The earliest time of the next claim if the run
+    /// waits.
     pub(super) until: Timestamp,
     /// The number of the newest claim of this run. The store numbers the claims of all runs from 1.
     /// 0 if the run was never claimed.

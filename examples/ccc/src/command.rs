@@ -31,9 +31,9 @@ pub struct Cli {
 }
 
 impl Cli {
-    /// Executes the command, and returns the exit code of the program: 0 for success, 1 if the
-    /// command did not have its intended result (for example, `ccc doctor` found a problem), and 2
-    /// for an error.
+    /// Executes the command, and returns the exit code of the program. The code is 0 for success, and
+    /// 2 for an error. It is 1 if the command did not have its intended result, for example because
+    /// `ccc doctor` found a problem.
     #[must_use]
     pub fn run(self) -> ExitCode {
         // The programs of an agent can have the same user as this process. They must not read the

@@ -38,13 +38,15 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl LocalHost {
     /// Opens the git repository that contains the directory `path` as a VCS host with one issue. The
     /// issue consists of `text`, whose first line is the title. The checked-out branch is the
-    /// default branch. `prefix` is the prefix of the branches that runs create. `now` is the time at which the issue was last changed.
+    /// default branch. `prefix` is the prefix of the branches that runs create. `now` is the time at
+    /// which the issue was last changed.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] if there is no git repository at or above `path`, or if no branch is
-    /// checked out; [`ErrorKind::InvalidInput`] if `text` is empty or a run cannot use the repository;
-    /// [`ErrorKind::Refused`] if the repository belongs to another user and git's setting
-    /// `safe.directory` does not permit it.
+    /// - [`ErrorKind::NotFound`] if there is no git repository at or above `path`, or if no branch
+    ///   is checked out.
+    /// - [`ErrorKind::InvalidInput`] if `text` is empty or a run cannot use the repository.
+    /// - [`ErrorKind::Refused`] if the repository belongs to another user and git's setting
+    ///   `safe.directory` does not permit it.
     pub async fn open(
         path: &Path,
         text: &str,

@@ -50,9 +50,9 @@ impl RepositoryView {
     /// a bare repository.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] if there is no git repository at `path`, [`ErrorKind::InvalidInput`] if
-    /// a file of its git directory is too long, [`ErrorKind::Unavailable`] if the view cannot be
-    /// written.
+    /// - [`ErrorKind::NotFound`] if there is no git repository at `path`.
+    /// - [`ErrorKind::InvalidInput`] if a file of its git directory is too long.
+    /// - [`ErrorKind::Unavailable`] if the view cannot be written.
     pub(crate) fn new(path: &Path) -> Result<Self> {
         let data = data_directory(path)?.ok_or_else(|| {
             let line = format!("the directory {} is not a git repository", path.display());

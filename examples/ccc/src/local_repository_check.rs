@@ -29,10 +29,11 @@ impl CheckedRepository {
     /// that runs create.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] if there is no repository or no branch is checked out,
-    /// [`ErrorKind::Refused`] if the repository belongs to another user and git's setting
-    /// `safe.directory` does not permit it, [`ErrorKind::InvalidInput`] if a run cannot use
-    /// the repository: with SHA-256 object names, a shallow clone, or a partial clone.
+    /// - [`ErrorKind::NotFound`] if there is no repository or no branch is checked out.
+    /// - [`ErrorKind::Refused`] if the repository belongs to another user and git's setting
+    ///   `safe.directory` does not permit it.
+    /// - [`ErrorKind::InvalidInput`] if a run cannot use the repository, for example because it is a
+    ///   shallow clone.
     pub(crate) async fn open(path: &Path, prefix: &BranchPrefix) -> Result<Self> {
         let path = path.to_owned();
         // A file system of the repository can hang.

@@ -1,7 +1,7 @@
 //! Probes of files outside the workspace, and of files that would outlive the run.
 
 use super::probe::{Harm, NOT_THERE, Probe, Protection, READ_ONLY};
-use super::weak::{host, mount, own_filter_off, root, without};
+use super::weakened_container::{host, mount, own_filter_off, root, without};
 
 const BESIDE: super::probe::Weak =
     without("with its directory mounted", |body, lures| mount(body, &lures.beside, &lures.beside));

@@ -13,13 +13,13 @@ use ccc_tests::page::Row;
 use tempfile::TempDir;
 use tokio::sync::Mutex;
 
-use super::ear::Ear;
 use super::egress;
 use super::engine::{Made, Network, docker, engine};
+use super::listeners::Listeners;
 use super::lures::{Holder, Lures, Shared, secret};
 use super::probe::{Change, Harm, Probe};
 use super::script::PRELUDE;
-use super::weak::{HOST_NETWORK, join};
+use super::weakened_container::{HOST_NETWORK, join};
 
 /// Time limit of one container and its probe.
 const WITHIN: Duration = Duration::from_secs(90);
@@ -38,10 +38,10 @@ pub(crate) struct Fixture {
     secret: String,
     image: String,
     /// The fake model API.
-    api: Ear,
+    api: Listeners,
     api_url: String,
     /// All other listeners.
-    elsewhere: Ear,
+    elsewhere: Listeners,
     /// The address of a listener on the host machine's loopback interface.
     here: SocketAddr,
     /// Held while a container uses the host machine's network.
@@ -89,7 +89,7 @@ impl Fixture {
             ],
         );
         let internal = made.network("internal", &["--internal"]);
-        let (mut api, mut elsewhere) = (Ear::default(), Ear::default());
+        let (mut api, mut elsewhere) = (Listeners::default(), Listeners::default());
         // Listens on all IPv4 and IPv6 addresses of the host machine.
         let everywhere = elsewhere.tcp("[::]:0").await;
         elsewhere.tcp(&format!("{}:80", open.gateway)).await;

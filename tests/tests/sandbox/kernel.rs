@@ -4,7 +4,9 @@
 use bollard::models::HostConfigCgroupnsModeEnum;
 
 use super::probe::{FILTERED, Harm, NO_CAPABILITY, Probe, Protection};
-use super::weak::{NO_FILTER, NO_FILTERS, SYS_ADMIN, host, mount, root, root_with, without};
+use super::weakened_container::{
+    NO_FILTER, NO_FILTERS, SYS_ADMIN, host, mount, root, root_with, without,
+};
 
 const ROOTS: Protection = Protection {
     text: "owned by root and read-only",

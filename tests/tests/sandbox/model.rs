@@ -3,7 +3,7 @@
 use ccc_runner::Rule;
 
 use super::probe::{Change, Harm, Probe, Protection, Weak};
-use super::weak::HOST_NETWORK;
+use super::weakened_container::HOST_NETWORK;
 
 /// Returns a probe that the proxy refuses because of a rule. In the weakened container the proxy
 /// lacks this rule.

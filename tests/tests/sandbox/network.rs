@@ -1,7 +1,9 @@
 //! Probes of networks and sockets.
 
 use super::probe::{Harm, NO_NETWORK, NOT_THERE, OWN_NETWORK, Probe, Protection};
-use super::weak::{HOST_NETWORK, INTERNAL_NETWORK, OPEN_NETWORK, join, mount, root, without};
+use super::weakened_container::{
+    HOST_NETWORK, INTERNAL_NETWORK, OPEN_NETWORK, join, mount, root, without,
+};
 
 pub(crate) const PROBES: &[Probe] = &[
     Probe {

@@ -1,7 +1,7 @@
 //! Probes of other processes: those of the host machine, those of another run, and the keeper.
 
 use super::probe::{Harm, NO_CAPABILITY, OWN_PROCESSES, Probe, Protection};
-use super::weak::{HOST_PROCESSES, host, root_with, without};
+use super::weakened_container::{HOST_PROCESSES, host, root_with, without};
 
 const NEIGHBOUR: super::probe::Weak =
     without("with that container's PID namespace", |body, lures| {

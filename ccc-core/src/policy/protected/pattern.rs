@@ -61,7 +61,7 @@ impl Pattern {
         }
     }
 
-    /// Returns whether the pattern matches the [folded](fold) names of a path. `is_symlink` tells
+    /// Returns whether the pattern matches the [folded](fold) names of a path. `is_symlink` states
     /// whether the path is a symlink.
     pub(in crate::policy) fn matches(&self, names: &[String], is_symlink: bool) -> bool {
         (0..names.len()).any(|start| self.matches_at(names, start, is_symlink))

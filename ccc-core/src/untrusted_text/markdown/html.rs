@@ -21,8 +21,8 @@ pub(super) enum Part {
     Element { name: String, end: bool },
     /// A tag, with the text that replaces the tag.
     Tag { with: String },
-    /// A tag of an unknown element that is [plain](super::names::is_plain): its name, the text that
-    /// replaces the tag unless it stays, and whether it is an end tag.
+    /// A [plain](super::names::is_plain) tag of an unknown element. The fields are its name, the
+    /// text that replaces the tag if it does not stay, and whether it is an end tag.
     Plain { name: String, with: String, end: bool },
 }
 

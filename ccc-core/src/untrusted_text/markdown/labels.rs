@@ -29,7 +29,7 @@ impl FreshNumbers {
     }
 }
 
-/// Returns whether `label` is a number, which is text that cannot say anything to a reader.
+/// Returns whether `label` is a number. A number cannot contain an instruction.
 pub(super) fn is_number(label: &str) -> bool {
     (1..=7).contains(&label.len()) && label.bytes().all(|b| b.is_ascii_digit())
 }

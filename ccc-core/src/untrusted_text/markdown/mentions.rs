@@ -9,7 +9,7 @@ const QUIET: [&str; 7] = ["a", "code", "pre", "tt", "style", "script", "textarea
 
 /// Returns the parts of `text` in which a VCS host finds mentions. A VCS host finds none in code,
 /// in links and addresses, in the titles and texts of images, and in markup. A quote also counts as a
-/// part without mentions, because its author asked for nothing (spec: X20d).
+/// part without mentions, because it only repeats an earlier text (spec: X20d).
 ///
 /// # Examples
 ///

@@ -40,9 +40,10 @@ const MAX_OUTPUT: usize = 2 << 10;
 /// Executes `program --version` in `container`, and returns the version of Claude Code.
 ///
 /// # Errors
-/// [`ErrorKind::NotFound`] if the container has no such program; [`ErrorKind::Unavailable`] if the
-/// program fails; [`ErrorKind::Unsupported`] if the program is not Claude Code, or is older than
-/// [`OLDEST`]; errors of the container.
+/// - [`ErrorKind::NotFound`] if the container has no such program.
+/// - [`ErrorKind::Unavailable`] if the program fails.
+/// - [`ErrorKind::Unsupported`] if the program is not Claude Code, or is older than [`OLDEST`].
+/// - Errors of the container.
 pub(crate) async fn probe(program: &str, container: &dyn Container) -> Result<Version> {
     // One line of each stream is enough; further output is dropped.
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());

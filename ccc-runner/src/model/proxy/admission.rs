@@ -32,9 +32,10 @@ pub(crate) struct Waiting<'a> {
 }
 
 /// Reserves the most that `call` can cost on `account`. If the amount does not fit beside other
-/// requests in progress, waits in the order of arrival. `count` is awaited at most once, and only if
-/// the amount does not fit: it returns the API's count of the input tokens, or `None` if the API
-/// does not count them.
+/// requests in progress, waits in the order of arrival.
+///
+/// `count` returns the API's count of the input tokens, or `None` if the API does not count them. It
+/// is awaited at most once, and only if the amount does not fit.
 pub(crate) async fn reserve(
     account: &Arc<Account>,
     mut call: Call,

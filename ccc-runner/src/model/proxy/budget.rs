@@ -19,8 +19,8 @@ pub(super) const SPENDING_LIMIT_REACHED: &str = "the run reached its spending li
 /// otherwise, a program that causes notices continuously could fill the memory.
 const MAX_NOTICES: usize = 64;
 
-/// Maximum number of requests in a row that did not fit within the rest of the spending limit. Then
-/// the limit counts as reached, so that the work of an agent that ignores the refusals ends.
+/// Maximum number of requests in a row that did not fit within the rest of the spending limit. After
+/// this number, the limit counts as reached. An agent that ignores the refusals then ends too.
 const MAX_UNAFFORDABLE: u32 = 8;
 
 /// A notice that one of a run's requests to the model failed. The text is the reason, in one line.
@@ -142,8 +142,8 @@ impl Account {
     }
 
     /// Clears the recorded failure after a successful call to `model`, if the failed call was to
-    /// the same model. The failure of another model remains, because agents also use a small model
-    /// for minor tasks: a success of the small model does not resolve a failure of the main model.
+    /// the same model. The failure of another model remains. Agents also use a small model for minor
+    /// tasks, and a success of the small model does not resolve a failure of the main model.
     pub(crate) fn clear_last_failure(&self, model: &str) {
         let mut sums = lock(&self.sums);
         sums.last_failure

@@ -97,9 +97,9 @@ enum EarlyEnd {
 /// When this value is dropped, the cost and the tokens are added to the usage of the model, even if
 /// the call failed. The rest of the reservation depends on the side that ended the response (spec: X3d):
 ///
-/// - The API ended it early: the counted input and the output that has arrived remain, or the whole
-///   reservation if the response has a thought, whose tokens it does not show. An error before the
-///   beginning of the message leaves nothing, because the API counted nothing.
+/// - The API ended it early: the counted input and the output that has arrived remain. If the
+///   response has a thought, whose tokens it does not show, the whole reservation remains. An error
+///   before the beginning of the message leaves nothing, because the API counted nothing.
 /// - The agent or the proxy ended it, for example because the agent disconnected: the whole
 ///   reservation remains until the run ends. The API can continue to produce the response and charge
 ///   for it, for example for thinking that it does not show. An agent that disconnects again and

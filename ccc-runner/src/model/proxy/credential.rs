@@ -46,7 +46,8 @@ impl ModelCredential {
         let unfit = |_| {
             Error::new(
                 ErrorKind::InvalidInput,
-                "the model's credential contains a character that is not permitted in an HTTP header",
+                "the model's credential contains a character that is not permitted in an HTTP header: \
+                 set it to the credential alone, on one line",
             )
         };
         let mut value = HeaderValue::try_from(value).map_err(unfit)?;

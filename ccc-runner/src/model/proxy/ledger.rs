@@ -13,8 +13,8 @@ pub(crate) struct Ledger {
     limit: Option<u64>,
     /// The cost of the calls that have ended, as far as it is known.
     ended: u128,
-    /// The amount that the calls that have ended can have cost beyond `ended`, for example because
-    /// a response was cut off before the API reported its token counts.
+    /// The amount that the ended calls can have cost in addition to `ended`. An example is a
+    /// response that was cut off before the API reported its token counts.
     uncounted: u128,
     /// The estimated cost of the calls in progress until now.
     running: u128,

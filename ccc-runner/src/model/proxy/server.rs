@@ -149,8 +149,8 @@ impl ModelProxyBuilder {
     /// Starts the server on a free port of 127.0.0.1.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] if the address of the API or the certificates are not valid;
-    /// [`ErrorKind::Unavailable`] if no port is available or TLS cannot be set up.
+    /// - [`ErrorKind::InvalidInput`] if the address of the API or the certificates are not valid.
+    /// - [`ErrorKind::Unavailable`] if no port is available or TLS cannot be set up.
     pub async fn start(self) -> Result<ModelProxy> {
         let shared = Arc::new(Shared {
             upstream: Upstream::new(&self.upstream, self.ca_pem.as_deref())?,

@@ -42,8 +42,8 @@ pub(crate) struct Gate {
     pub(crate) places: Arc<Semaphore>,
     /// One permit for each byte that the request bodies of this run may use in memory.
     pub(crate) room: Semaphore,
-    /// One permit for each byte that those request bodies of this run may use in memory whose
-    /// requests wait for a reservation.
+    /// One permit for each byte of memory for the bodies of this run's requests that wait for a
+    /// reservation.
     pub(crate) waiting_room: Semaphore,
 }
 

@@ -22,8 +22,10 @@ const WORKS_WITHIN: Duration = Duration::from_secs(60);
 /// Connects to the engine that `settings` name, and reads the engine's capabilities.
 ///
 /// # Errors
-/// [`ErrorKind::Refused`] if the connection to another machine would be unencrypted, and `settings`
-/// forbid this; [`ErrorKind::Unsupported`] if the engine's API is too old; errors of the engine.
+/// - [`ErrorKind::Refused`] if the connection to another machine would be unencrypted, and
+///   `settings` forbid this.
+/// - [`ErrorKind::Unsupported`] if the engine's API is too old.
+/// - Errors of the engine.
 pub(crate) async fn connect(settings: &Settings) -> Result<Engine> {
     let host = settings.host.clone();
     let shown = host

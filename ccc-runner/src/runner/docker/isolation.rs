@@ -135,7 +135,8 @@ fn workspace(isolation: &Isolation<'_>) -> Result<Mount> {
     let mut mount = Mount { target: Some(WORKSPACE.to_owned()), ..Mount::default() };
     if isolation.mounted {
         let source = isolation.spec.workspace.to_str().ok_or_else(|| {
-            let line = "the path of the workspace is not UTF-8, but the container engine accepts only UTF-8";
+            let line = "the path of the workspace is not UTF-8, but the container engine accepts only UTF-8: \
+                        choose a data directory with a path in UTF-8";
             Error::new(ErrorKind::InvalidInput, line)
         })?;
         mount.typ = Some(MountType::BIND);

@@ -11,9 +11,9 @@ use crate::egress::rules::EgressRules;
 /// The method by which a workspace gets into its container.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Workspaces {
-    /// The workspace is mounted if the engine can mount it correctly: the runner reaches the engine
-    /// through a Unix socket, the engine sees the files of this host machine, and the engine does
-    /// not map UIDs. Otherwise, the workspace is copied.
+    /// The workspace is mounted if the engine can mount it correctly, and copied otherwise. The
+    /// engine can mount it if the runner reaches the engine through a Unix socket, and the engine
+    /// sees the files of this host machine and does not map UIDs.
     #[default]
     Auto,
     /// The workspace is mounted from the host machine.

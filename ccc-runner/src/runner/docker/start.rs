@@ -29,10 +29,11 @@ const GREETING_TIMEOUT: Duration = Duration::from_secs(60);
 /// cancelled.
 ///
 /// # Errors
-/// Errors of the engine; [`ErrorKind::Cancelled`] if `cancel` is cancelled before the container is
-/// ready; [`ErrorKind::InvalidInput`] if the image has no keeper; [`ErrorKind::Unsupported`] if the
-/// keeper does not use the protocol version [`PROTOCOL`], or if the engine does not enforce the
-/// limits on memory and processes.
+/// - Errors of the engine.
+/// - [`ErrorKind::Cancelled`] if `cancel` is cancelled before the container is ready.
+/// - [`ErrorKind::InvalidInput`] if the image has no keeper.
+/// - [`ErrorKind::Unsupported`] if the keeper does not use the protocol version [`PROTOCOL`], or if
+///   the engine does not enforce the limits on memory and processes.
 pub(crate) async fn start(
     shared: &Arc<Shared>,
     run: RunId,

@@ -31,9 +31,9 @@ pub(crate) struct UnpackLimits {
 /// belongs to the user of this process.
 ///
 /// # Errors
-/// [`ErrorKind::LimitExceeded`] if the tree exceeds its limits or the disk is full;
-/// [`ErrorKind::Refused`] if the archive is invalid; [`ErrorKind::Unavailable`] if a file cannot be
-/// written.
+/// - [`ErrorKind::LimitExceeded`] if the tree exceeds its limits or the disk is full.
+/// - [`ErrorKind::Refused`] if the archive is invalid.
+/// - [`ErrorKind::Unavailable`] if a file cannot be written.
 pub(crate) fn unpack(workspace: &Path, archive: impl Read, limits: UnpackLimits) -> Result<()> {
     let parent = workspace.parent().unwrap_or(Path::new("/"));
     let failed = |e: io::Error| {

@@ -30,9 +30,10 @@ impl Launcher {
     /// environment and UID.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] if the program does not exist, or if the run's dedicated user cannot
-    /// reach the program; [`ErrorKind::InvalidInput`] if an environment variable is not permitted;
-    /// [`ErrorKind::Unavailable`] if a tool of util-linux is missing.
+    /// - [`ErrorKind::NotFound`] if the program does not exist, or if the run's dedicated user
+    ///   cannot reach the program.
+    /// - [`ErrorKind::InvalidInput`] if an environment variable is not permitted.
+    /// - [`ErrorKind::Unavailable`] if a tool of util-linux is missing.
     pub(crate) fn command(&self, command: &Command) -> Result<tokio::process::Command> {
         let path = self.variable(command, "PATH");
         let program = command.argv.first().map_or("", String::as_str);

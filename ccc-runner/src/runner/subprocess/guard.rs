@@ -29,10 +29,11 @@ const MESSAGE_WITHIN: Duration = Duration::from_secs(5);
 ///
 /// A process belongs to the run if it has the run's UID, has the mark in its environment, or is in
 /// one of the sessions. The kernel does not reuse the PID of a leader while its session has a
-/// member. If another process has the PID now, the session has ended. The script ends after 20
-/// scans in a row that found no process, because a program that the service was just starting has
-/// neither mark nor session for a moment. A dead process that its parent has not read yet is not
-/// counted: it cannot be killed.
+/// member. If another process has the PID now, the session has ended.
+///
+/// The script ends after 20 scans in a row that found no process. One scan is not enough: a program
+/// that the service was just starting has neither mark nor session for a moment. A zombie is not
+/// counted, because it cannot be killed.
 const GUARD_SCRIPT: &str = r#"
 ccc_mark=$1 ccc_uid=$2 ccc_sessions=
 while read -r ccc_leader ccc_started; do ccc_sessions="$ccc_sessions $ccc_leader:$ccc_started"; done

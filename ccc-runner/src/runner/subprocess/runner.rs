@@ -26,8 +26,8 @@ use crate::runner::workspace;
 /// access.
 ///
 /// The programs run as the user of this process. If that user is root, each run has a dedicated UID
-/// from 10002 to 10999. Programs with such a UID cannot gain privileges, and cannot see into
-/// directories that some users may not enter, except the workspace and the run's home (spec: X4d).
+/// from 10002 to 10999. Programs with such a UID cannot gain privileges. Directories that some users
+/// may not enter are hidden from them, except the workspace and the run's home (spec: X4d).
 ///
 /// Every program has its own environment and session, and each run has its own home, which is
 /// removed with the run. `prlimit` limits open files, file sizes, processes and, for each process,
@@ -37,10 +37,10 @@ use crate::runner::workspace;
 /// environment. There is one exception: a process that did both is not found if the run has no
 /// dedicated UID. The runner needs `/proc`, and therefore Linux.
 ///
-/// Each run also has a guard, a process that kills the processes of the run in the same way if this
-/// process ends without the end of the run, for example by SIGKILL (spec: X14e). The guard also does
-/// so when the runner and its containers are dropped. With a dedicated UID, a program cannot signal
-/// the guard. Without one, a program can, and its run's next program is then not started.
+/// Each run also has a guard. If this process ends before the run, for example by SIGKILL, the guard
+/// kills the processes of the run in the same way (spec: X14e). It also does so when the runner and
+/// its containers are dropped. Without a dedicated UID, a program of the run can end the guard. The
+/// next program of the run is then not started.
 ///
 /// The runner does not enforce the setting [`Network`] of a container. It also does not limit the
 /// total memory of all processes. [`capabilities`](ContainerRunner::capabilities) reports this.

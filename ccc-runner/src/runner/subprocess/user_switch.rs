@@ -17,13 +17,18 @@ use crate::runner::subprocess::program_path::host_tool;
 /// for temporary files.
 const SHARED_DIRECTORIES: [&str; 3] = ["/var/tmp", "/dev/shm", "/run/lock"];
 
-/// A shell script that hides directories from a program in a dedicated mount namespace. The
-/// script's arguments are the workspace (`$1`), the home (`$2`), the number of restricted
-/// directories (`$3`), a list of shared directories (`$4`), each restricted directory, and the
-/// program's command. Only root may enter a restricted directory. The script mounts empty file
-/// systems over the restricted and the shared directories. An empty file system can hide the
-/// workspace or the home. Therefore the script opens both first, and later mounts both again
-/// through the open descriptors.
+/// A shell script that hides directories from a program in a dedicated mount namespace. Only root may
+/// enter a restricted directory. The arguments of the script are:
+///
+/// 1. the workspace,
+/// 2. the home,
+/// 3. the number of restricted directories,
+/// 4. a list of shared directories,
+/// 5. each restricted directory, and then the program's command.
+///
+/// The script mounts empty file systems over the restricted and the shared directories. An empty
+/// file system can hide the workspace or the home. Therefore the script opens both first, and later
+/// mounts both again through the open descriptors.
 const HIDE_SCRIPT: &str = r#"
 set -e
 ccc_path=$PATH ccc_mask=$(umask) ccc_workspace=$1 ccc_home=$2 ccc_restricted=$3

@@ -17,7 +17,7 @@ use ccc_core::{Error, ErrorKind, Result};
 /// executed, or if a program in a container has a relative path.
 pub(super) fn parse(line: &str, on_this_machine: bool) -> Result<Vec<String>> {
     let mut argv = shlex::split(line)
-        .ok_or_else(|| invalid("the agent's command has an unclosed quote".to_owned()))?;
+        .ok_or_else(|| invalid("the agent's command has an unclosed quote: close it".to_owned()))?;
     let Some(program) = argv.first_mut() else { return Ok(argv) };
     if !program.contains('/') {
         if on_this_machine && find_in_path(program).is_none() {

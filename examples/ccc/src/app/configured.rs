@@ -51,10 +51,9 @@ pub(super) fn several() -> Error {
     Error::new(ErrorKind::InvalidInput, line)
 }
 
-/// Stores the configured GitHub App if `apps` does not contain it yet. If a stored secret of the
-/// App differs from the configured secret, `stored` decides whether the stored secret is used, the
-/// configured secret is used, or this call fails. If no App ID is configured, the configured
-/// secrets belong to the only App in the store.
+/// Stores the configured GitHub App if `apps` does not contain it yet. If a stored secret of the App
+/// differs from the configured secret, `stored` selects the secret that is used, or makes this call
+/// fail. If no App ID is configured, the configured secrets belong to the only App in the store.
 ///
 /// # Errors
 /// - Errors of the store.

@@ -42,9 +42,8 @@ pub(crate) enum ConfigCommand {
     /// Issue and print a new admin token for the service's route /config. The previous admin token
     /// is revoked.
     AdminToken,
-    /// Encrypt all credentials under the first configured key. If all credentials are already
-    /// encrypted under this key and the keys are in a key file, generate a new key, insert it
-    /// before the first key of the file, and encrypt all credentials under the new key.
+    /// Encrypt all credentials under the first configured key. If they already are, and the keys are
+    /// in a key file, first generate a new key and insert it before the first key of the file.
     RotateKey,
 }
 

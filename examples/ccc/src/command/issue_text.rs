@@ -54,10 +54,12 @@ fn read(source: impl Read, name: &str) -> Result<String> {
         invalid(format!("cannot read the text of the issue from {name}")).with_source(e)
     })?;
     if bytes.len() as u64 > MAX_ISSUE {
-        return Err(invalid(format!("the text of the issue in {name} is larger than 256 KiB")));
+        let line = format!("the text of the issue in {name} is larger than 256 KiB: shorten it");
+        return Err(invalid(line));
     }
-    String::from_utf8(bytes)
-        .map_err(|_| invalid(format!("the text of the issue in {name} is not valid UTF-8")))
+    String::from_utf8(bytes).map_err(|_| {
+        invalid(format!("the text of the issue in {name} is not valid UTF-8: convert it"))
+    })
 }
 
 /// Returns whether `issue` has the form of a flag of the program.

@@ -23,7 +23,9 @@ pub fn environment() -> Result<Vec<(String, String)>> {
             let shown = name.to_string_lossy().into_owned();
             match (name.into_string(), value.into_string()) {
                 (Ok(name), Ok(value)) => Ok((name, value)),
-                _ => Err(invalid(format!("the environment variable {shown} is not valid UTF-8"))),
+                _ => Err(invalid(format!(
+                    "the environment variable {shown} is not valid UTF-8: set it again, or remove it"
+                ))),
             }
         })
         .collect()

@@ -25,7 +25,7 @@ pub(crate) struct Probe<T> {
 #[derive(Debug, Default)]
 struct State {
     running: bool,
-    /// Whether a response has waited in vain for the running check.
+    /// Whether a response has waited for the running check until [`LIMIT`] had passed.
     overdue: bool,
 }
 

@@ -10,16 +10,16 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::http::connection_limits::{MAX_HEAD, MAX_READ};
 
 /// A connection that passes at most [`MAX_HEAD`] bytes of a request head to its reader, and nothing
-/// that follows the head. hyper answers 431 if its buffer has this size and contains no complete
-/// head. On its own, hyper compares the size of an incomplete head with the limit, but one read can
-/// complete a head that is much larger (spec: W1d).
+/// that follows the head. The server hyper answers 431 if its buffer has this size and contains no
+/// complete head. Alone, hyper would accept larger heads. It compares only the size of an incomplete
+/// head with the limit, and one read can complete a head that is much larger (spec: W1d).
 #[derive(Debug)]
 pub(super) struct HeadReader<S> {
     stream: Pin<Box<S>>,
     shared: Arc<Mutex<Reading>>,
 }
 
-/// Reports to a [`HeadReader`] what follows the head of a request.
+/// A handle that reports the length of a request's body to a [`HeadReader`].
 #[derive(Clone, Debug)]
 pub(super) struct BodyLength(Arc<Mutex<Reading>>);
 
@@ -48,7 +48,7 @@ enum Phase {
 enum Line {
     /// Before the request line. Empty lines are ignored (RFC 9112, 2.2).
     First,
-    /// At the begin of a later line. If `cr` is true, a carriage return was read.
+    /// At the beginning of a later line. If `cr` is true, a carriage return was read.
     Begin { cr: bool },
     /// In a line.
     Within,

@@ -119,9 +119,11 @@ impl Table {
 
     /// Closes one of the connections that `may_close` selects. The client with the most such
     /// connections loses one. A client that floods the server therefore displaces its own
-    /// connections, and not the single connection of another client. The connection closes that has
-    /// sent an incomplete request for the longest time; if there is none, the one that has waited for
-    /// its response for the longest time. Returns `false` if no connection is selected.
+    /// connections, and not the single connection of another client.
+    ///
+    /// Of this client, the connection with the oldest incomplete request is closed. If it has no
+    /// incomplete request, the connection whose response has taken the longest time is closed.
+    /// Returns `false` if no connection is selected.
     fn evict(&mut self, may_close: impl Fn(&Connection) -> bool) -> bool {
         let may_close = |one: &Connection| !one.evicted && may_close(one);
         let mut counts = BTreeMap::<Peer, usize>::new();

@@ -41,12 +41,12 @@ impl Service {
     /// Executes accepted runs until `shutdown` is cancelled. Works in this order:
     ///
     /// 1. Logs the warnings about the configuration.
-    /// 2. At the first call, cleans up after an earlier process that was killed: takes over the
-    ///    access tokens of that process, and removes the containers and directories of its runs,
-    ///    except those of runs that are unfinished in the run store. An error is logged and does
-    ///    not stop the service.
-    /// 3. Executes runs. Reloads the App from the store, and revokes access tokens that were not used
-    ///    for 15 minutes, every minute.
+    /// 2. At the first call, cleans up after an earlier process that was killed. Takes over the
+    ///    access tokens of that process. Removes the containers and directories of its runs, except
+    ///    those of runs that are unfinished in the run store. An error is logged and does not stop
+    ///    the service.
+    /// 3. Executes runs. Every minute, reloads the App from the store, and revokes access tokens that
+    ///    were not used for 15 minutes.
     /// 4. After `shutdown` is cancelled, accepts no more deliveries. Active runs may continue for 19 s,
     ///    and are then released.
     /// 5. Cleans up after the runs, and revokes the access tokens that no run uses, for at most 3 s.

@@ -21,7 +21,7 @@ use tempfile::TempDir;
 
 use crate::emulated::repo_ref;
 
-use super::plain::{Files, Plain, Refs, as_files, differing, files_below};
+use super::plain_git::{Files, Plain, Refs, as_files, differing, files_below};
 use super::trap::Trap;
 use super::vector::{Entry, Ours, PlainGitEffect, Row, Vector};
 

@@ -10,7 +10,7 @@
 mod change;
 mod content;
 mod fixture;
-mod plain;
+mod plain_git;
 mod programs;
 mod stranger;
 mod transfer;

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::plain::Plain;
+use super::plain_git::Plain;
 use super::stranger::Stranger;
 use super::vector::Vector;
 

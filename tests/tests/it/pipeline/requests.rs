@@ -195,7 +195,7 @@ async fn while_the_host_does_not_answer_a_flood_is_limited_and_a_request_is_stor
     for n in 0..420 {
         match dispatcher.admit(&delivery(&n.to_string()), &request(2, n)).await {
             Ok(Admission::Accepted(_)) => stored += 1,
-            // The account can be a maintainer, so its wish must not end with a 200.
+            // The account can be a maintainer, so its request must not be answered 200.
             Err(error) if error.kind() == ErrorKind::Unavailable => {
                 assert!(error.retry_after().is_some(), "{error}");
                 postponed += 1;

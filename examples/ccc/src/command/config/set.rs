@@ -125,7 +125,10 @@ fn app_change(args: &SetArgs, has_model_credential: bool) -> Result<Option<AppCh
 fn read(file: &Path) -> Result<Secret> {
     const MOST: u64 = 1 << 20;
     let too_large = || {
-        let line = format!("the file {} is larger than the maximum of 1 MiB", file.display());
+        let line = format!(
+            "the file {} is larger than 1 MiB: pass a file that contains only the credential",
+            file.display()
+        );
         Error::new(ErrorKind::LimitExceeded, line)
     };
     let mut bytes = Vec::new();

@@ -14,28 +14,28 @@ use tokio::task::JoinSet;
 
 /// The received data in the order of arrival, one entry per connection or packet.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Heard(Arc<Mutex<Vec<String>>>);
+pub(crate) struct ReceivedData(Arc<Mutex<Vec<String>>>);
 
-impl Heard {
+impl ReceivedData {
     fn note(&self, bytes: &[u8]) {
         let text = String::from_utf8_lossy(bytes).into_owned();
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(text);
     }
 
-    pub(crate) fn of(&self, who: &str) -> bool {
+    pub(crate) fn of(&self, sender: &str) -> bool {
         let heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        heard.iter().any(|text| text.contains(who))
+        heard.iter().any(|text| text.contains(sender))
     }
 }
 
 /// A set of listeners that record data before they answer, so all answered data is recorded.
 #[derive(Debug, Default)]
-pub(crate) struct Ear {
-    pub(crate) heard: Heard,
+pub(crate) struct Listeners {
+    pub(crate) heard: ReceivedData,
     tasks: JoinSet<()>,
 }
 
-impl Ear {
+impl Listeners {
     pub(crate) async fn tcp(&mut self, address: &str) -> SocketAddr {
         let listener = TcpListener::bind(address).await;
         let listener = listener.unwrap_or_else(|e| panic!("cannot listen at {address}: {e}"));
@@ -103,7 +103,7 @@ fn reply(headers: &HeaderMap, elsewhere: SocketAddr) -> Response {
 }
 
 /// Reads from a client up to a semicolon, records the data, and answers.
-async fn listen(mut stream: impl AsyncRead + AsyncWrite + Unpin, heard: Heard) {
+async fn listen(mut stream: impl AsyncRead + AsyncWrite + Unpin, heard: ReceivedData) {
     let mut said = Vec::new();
     while !said.contains(&b';') {
         if !matches!(stream.read_buf(&mut said).await, Ok(1..)) {
