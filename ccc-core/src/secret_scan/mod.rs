@@ -59,6 +59,7 @@ mod text;
 mod unsearchable;
 mod url;
 mod views;
+mod words;
 mod zip;
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod formats;
 mod forms;
 mod keys;
 mod limits;
+mod randomness;
 mod speed;
 
 use std::sync::atomic::AtomicBool;
