@@ -22,6 +22,11 @@ pub(super) const MIN_HEX: usize = 40;
 /// Minimum number of characters in one part of a value in code, so that a path of identifiers is none.
 const MIN_PART: usize = 12;
 
+/// Returns whether a value that is assigned to the name of a secret is a secret.
+pub(super) fn is_secret(value: &[u8]) -> bool {
+    is_random(value) || is_random_in_one_case(value) || is_encoded_secret(value)
+}
+
 /// Returns whether a value is random text: not a word, an identifier, a path, a hash, or text in
 /// base64.
 pub(super) fn is_random(value: &[u8]) -> bool {

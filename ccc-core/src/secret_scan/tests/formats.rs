@@ -24,7 +24,7 @@ fn every_format_of_the_table_is_found() {
     for context in CONTEXTS {
         let value = match context.form {
             Form::Of(class, least, _) => random.text(class, least),
-            Form::Random => random.text(Class::Alnum, 40),
+            Form::Random | Form::Word => random.text(Class::Alnum, 40),
             Form::Hex => random.text(Class::LowerHex, 40),
             Form::Uuid => [8, 4, 4, 4, 12].map(|n| random.text(Class::LowerHex, n)).join("-"),
         };

@@ -7,6 +7,7 @@ mod encodings;
 mod formats;
 mod forms;
 mod keys;
+mod layouts;
 mod limits;
 mod randomness;
 mod speed;
