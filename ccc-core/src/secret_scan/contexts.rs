@@ -8,7 +8,7 @@ use super::published;
 use super::random::{
     MIN_HEX, MIN_RANDOM, is_path, is_random_hex, is_random_with_marks, is_secret,
 };
-use super::shape::Class::{self, Base64, LowerHex, Token, Value};
+use super::shape::Class::{self, Alnum, Base64, LowerHex, Token, Value};
 
 /// The form of an assigned value.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +57,8 @@ pub(super) const CONTEXTS: &[Context] = &[
     Context { name: "Snyk token", names: &["snyk_token", "snyk_api_token"], form: Form::Uuid, source: "https://github.com/gitleaks/gitleaks: snyk-api-token" },
     Context { name: "WireGuard key", names: &["privatekey"], form: Form::Of(Base64, 44, 44), source: "https://www.wireguard.com/quickstart/" },
     Context { name: "Rails master key", names: &["rails_master_key"], form: Form::Of(LowerHex, 32, 32), source: "https://guides.rubyonrails.org/security.html#custom-credentials" },
+    Context { name: "Plaid secret", names: &["plaid_secret", "plaidsecret"], form: Form::Of(Alnum, 30, 30), source: "https://github.com/gitleaks/gitleaks: plaid-secret-key" },
+    Context { name: "Razorpay secret", names: &["razorpay_key_secret", "razorpay_secret", "razorpaysecret"], form: Form::Of(Alnum, 20, 50), source: "https://github.com/trufflesecurity/trufflehog: razorpay" },
     Context { name: "assigned key in hex", names: &["secret", "token", "api_key", "apikey", "api-key", "private_key", "privatekey", "private-key", "master_key", "encryption_key", "signing_key", "access_key", "auth_key"], form: Form::Hex, source: "https://github.com/gitleaks/gitleaks: generic-api-key" },
     Context { name: "assigned secret", names: names::SECRETS, form: Form::Random, source: "https://github.com/gitleaks/gitleaks: generic-api-key" },
     Context { name: "assigned password", names: names::SHORT, form: Form::Word, source: "https://github.com/gitleaks/gitleaks: generic-api-key" },

@@ -7,7 +7,7 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 use super::contexts::{CONTEXTS, Context, Reading};
 use super::dotted::{
-    MAX_PART, azure_client_secret, azure_devops, first_part, jwt, maxmind, telegram,
+    MAX_PART, azure_client_secret, azure_devops, first_part, jwt, mailchimp, maxmind, telegram,
 };
 use super::formats::{Edge, FORMATS, Format, GOOGLE_KEY};
 use super::hit::{Hit, hit, identity};
@@ -19,7 +19,7 @@ use super::placeholder::{changes_of, entropy_of, has_placeholder, is_mixed, is_p
 use super::shape::Class::{self, Hex, LowerHex};
 use super::shape::{Part, least, matched};
 use super::tables::Headers;
-use super::{der, firebase, jwk, manifest, url};
+use super::{der, firebase, jwk, manifest, published, url};
 
 /// Number of bytes of a text after which the search checks whether it was cancelled.
 const CHUNK: usize = 64 << 10;
@@ -56,6 +56,7 @@ enum Rule {
     AzureSecret,
     AzureDevOps,
     MaxMind,
+    Mailchimp,
 }
 
 /// The text in which credentials are searched.
@@ -83,6 +84,7 @@ pub(super) const SPECIAL: &[(&str, &str)] = &[
         "https://learn.microsoft.com/en-us/purview/sit-defn-azure-devops-personal-access-token",
     ),
     ("MaxMind key", "https://github.com/gitleaks/gitleaks: maxmind-license-key"),
+    ("Mailchimp key", "https://github.com/gitleaks/gitleaks: mailchimp-api-key"),
     ("PostgreSQL password", "https://www.postgresql.org/docs/current/libpq-pgpass.html"),
     ("binary private key", "https://www.rfc-editor.org/rfc/rfc5958"),
     ("JSON Web Key", "https://www.rfc-editor.org/rfc/rfc7517"),
@@ -115,6 +117,7 @@ static KEYWORDS: LazyLock<Keywords> = LazyLock::new(|| {
         ("Q~", Rule::AzureSecret),
         ("AZDO", Rule::AzureDevOps),
         ("_mmk", Rule::MaxMind),
+        ("-us", Rule::Mailchimp),
         (jwk::TYPE, Rule::KeyType),
         (manifest::KIND, Rule::Kind),
     ];
@@ -238,6 +241,9 @@ fn of_format(
             return Ok(None);
         }
     }
+    if published::is_example(&bytes[start..end]) {
+        return Ok(None);
+    }
     let shortest = body - start + least(format.body);
     Ok(is_random(&bytes[body..end], format.body, text)
         .then(|| hit(bytes, start..end, shortest, format.name)))
@@ -282,6 +288,7 @@ fn special(
         Rule::Binary => der::MAX_READ,
         Rule::Url => url::MAX_USER_INFO,
         // The header, and at most four more parts.
+        Rule::Mailchimp => 48,
         Rule::Jwt if begins || inner => 5 * first_part(bytes, start, most),
         _ => MAX_READ,
     })?;
@@ -307,6 +314,7 @@ fn special(
             .map(|token| hit(bytes, start..token.end, token.compared - start, "JSON Web Token")),
         Rule::Telegram if plain => ranged(telegram(bytes, start), "Telegram token"),
         Rule::AzureDevOps if plain => ranged(azure_devops(bytes, start), "Azure DevOps token"),
+        Rule::Mailchimp if plain => ranged(mailchimp(bytes, start), "Mailchimp key"),
         Rule::MaxMind if plain => ranged(maxmind(bytes, start), "MaxMind key"),
         Rule::AzureSecret if plain => ranged(azure_client_secret(bytes, start), "Azure secret"),
         _ => None,

@@ -27,7 +27,7 @@ pub(super) const SECRETS: &[&str] = &[
 ];
 
 /// Whole words of the names of secrets, in lower case.
-pub(super) const SHORT: &[&str] = &["pwd", "pass", "pw"];
+pub(super) const SHORT: &[&str] = &["pwd", "pass", "pw", "wif"];
 
 /// Returns whether `name` is the name of a secret, and not that of a public value.
 pub(super) fn is_secret(name: &[u8]) -> bool {
