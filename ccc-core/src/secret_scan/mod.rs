@@ -54,6 +54,7 @@ mod names;
 mod passes;
 mod passwords;
 mod placeholder;
+mod png;
 mod published;
 mod random;
 mod scan;

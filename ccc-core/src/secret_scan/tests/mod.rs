@@ -6,6 +6,7 @@ mod assigned;
 mod encodings;
 mod formats;
 mod forms;
+mod images;
 mod keys;
 mod layouts;
 mod limits;
