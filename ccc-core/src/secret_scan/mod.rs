@@ -12,8 +12,10 @@
 //! - in UTF-16, base64, base32, hex or a list of numbers, or reversed,
 //! - with percent-encoding, quoted-printable encoding, character references of HTML, or the escapes
 //!   of string literals and CSS,
-//! - split over adjacent string literals, quotes of a shell, lines, comments or numbered lines, or by
-//!   invisible characters, and
+//! - split over adjacent string literals, quotes of a shell, lines, comments, tags or numbered lines, or
+//!   by invisible characters,
+//! - in characters that are compatible with those of ASCII, such as fullwidth letters,
+//! - in a dump of bytes, and
 //! - inside of gzip, zip or zlib.
 //!
 //! At most three of these encodings are removed one after the other. Archives are expanded to at
@@ -37,6 +39,7 @@ mod contexts;
 mod deflate;
 mod der;
 mod dotted;
+mod dumps;
 mod escapes;
 mod firebase;
 mod formats;
@@ -48,6 +51,7 @@ mod keys;
 mod layers;
 mod logins;
 mod manifest;
+mod markup;
 mod matcher;
 mod meter;
 mod names;

@@ -244,6 +244,14 @@ fn the_number_of_steps_is_linear() {
         "token\" a=\"b\" ",
         "token to \"",
         "token([{",
+        "/**/",
+        "/* ",
+        "<a>",
+        "<a ",
+        "\u{ff41}",
+        "\u{1d41a}",
+        "00000000: 4141 4142\n",
+        "0000: 41 ",
     ];
     let mut inputs: Vec<(&str, Input)> = vec![
         ("random base64", Box::new(base64ish)),
@@ -262,6 +270,9 @@ fn the_number_of_steps_is_linear() {
         ("entries of zip", b"PK\x01\x02aaaaPK\x05\x06"),
         ("frames of zstd", b"\x28\xb5\x2f\xfd\0\x58\x02\0\0"),
         ("starts of bzip2", b"BZh91AY&SY"),
+        ("images", b"\x89PNG\r\n\x1a\n\0\0\0\x01IDATx\0\0\0\0"),
+        ("images in each other", b"\x89PNG\r\n\x1a\n\x7f\xff\xff\xffaaaa"),
+        ("chunks of an image", b"\0\0\0\x01IDATx\0\0\0\0"),
         ("starts of tar", b"ustar\0ustar\0"),
     ];
     for (name, bytes) in binary {
