@@ -66,7 +66,7 @@ fn layer(
         let mut view = raw.like();
         view.extend(&archive.bytes, raw, archive.start..archive.end);
         let deeper = Depth { encodings: depth.encodings + 1, archives: depth.archives + 1 };
-        meter.expanded.push(archive.bytes);
+        meter.inspect(&archive.bytes)?;
         layer(&view, deeper, meter, found)?;
     }
     Ok(())
@@ -155,7 +155,7 @@ fn blocks_of(
     let aligned = [blocks.base64(0), blocks.base32(0), blocks.hex(0)];
     let lists = [Base::Decimal, Base::Hex].map(|base| lists(text, base));
     for view in aligned.into_iter().chain(lists).flatten() {
-        meter.add(view.bytes.len())?;
+        meter.inspect(&view.bytes)?;
         layer(&view, deeper, meter, found)?;
     }
     for phase in 1..8 {

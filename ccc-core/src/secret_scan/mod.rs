@@ -76,4 +76,4 @@ mod tests;
 
 pub(crate) use meter::Budget;
 pub use scan::{Found, KnownFormat, find, known_formats, redact};
-pub(crate) use scan::{Scan, redact_until, scan};
+pub(crate) use scan::{Scan, redact_until, scan, scan_with};
