@@ -2,6 +2,7 @@
 
 mod escapes;
 mod forms;
+mod letters;
 mod needles;
 mod patterns;
 mod search;
@@ -32,7 +33,8 @@ use crate::run::Outcome;
 /// - in base64, base32, hexadecimal or decimal numbers, in UTF-16, with percent-encoding or other
 ///   escape sequences, reversed, or in two of these encodings,
 /// - if other characters than letters and digits split it, such as line breaks, quotes, `+` and
-///   zero-width characters, and
+///   zero-width characters, or short tags and comments,
+/// - in fullwidth and mathematical letters, and
 /// - if it is cut, so that only a part of it is left.
 ///
 /// The methods that return text also replace text in the form of a token or a private key, although

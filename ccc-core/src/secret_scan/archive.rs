@@ -1,5 +1,7 @@
 //! Expansion of archives: gzip, zip and zlib.
 
+use std::collections::BTreeSet;
+
 use memchr::memmem;
 use miniz_oxide::inflate::TINFLStatus;
 use miniz_oxide::inflate::core::inflate_flags::TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF;
@@ -7,6 +9,7 @@ use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
 
 use super::deflate::{Gzip, is_checked, zlib};
 use super::meter::{Cancelled, MAX_INFLATED, Meter, Packed};
+use super::png;
 use super::unsearchable;
 use super::zip::{self, Data};
 
@@ -90,8 +93,16 @@ pub(super) fn expand(bytes: &[u8], meter: &mut Meter) -> Result<Vec<Expanded>, C
         return Ok(Vec::new());
     }
     let mut left = bytes.len().saturating_mul(OVERLAPS).saturating_add(MIN_READ);
+    let Some(images) = png::images(bytes, left) else {
+        meter.incomplete = true;
+        return Ok(Vec::new());
+    };
+    let read: usize = images.iter().map(|image| image.end - image.start).sum();
+    meter.add(read)?;
+    // The stream of an image in several chunks is expanded once, as a whole.
+    let firsts: BTreeSet<usize> = images.iter().filter_map(|image| image.first).collect();
     let mut state = Box::<DecompressorOxide>::default();
-    for Start { at, data, kind } in starts {
+    for Start { at, data, kind } in starts.into_iter().filter(|start| !firsts.contains(&start.at)) {
         // No archive is skipped because it is inside another one. An archive can be made so that its
         // compressed data contains another archive.
         let inflated = inflate(bytes, data, kind, &mut state, meter)?;
@@ -114,6 +125,18 @@ pub(super) fn expand(bytes: &[u8], meter: &mut Meter) -> Result<Vec<Expanded>, C
     }
     let joined = joined_members(&all);
     all.extend(joined);
+    for image in images {
+        for stream in &image.pixels {
+            let Some(data) = zlib(stream, 0) else { continue };
+            let content = inflate(stream, data, Packed::Stream, &mut state, meter)?.bytes;
+            let (start, end) = (image.start, image.end);
+            all.push(Expanded { bytes: content, start, end, is_real: false });
+        }
+        if !image.text.is_empty() {
+            let (start, end) = (image.start, image.end);
+            all.push(Expanded { bytes: image.text, start, end, is_real: false });
+        }
+    }
     Ok(all)
 }
 

@@ -1,14 +1,14 @@
 //! The table of credentials that only the name of the assigned variable or key shows.
 
 use super::assigned::{Assigned, End, Place, long_end, text_at, value_at, value_place};
+use super::commands::value_after_spaces;
 use super::names;
 use super::placeholder::{is_mixed, is_placeholder};
 use super::published;
 use super::random::{
-    MIN_HEX, MIN_RANDOM, is_encoded_secret, is_path, is_random, is_random_hex,
-    is_random_in_one_case, is_random_with_marks,
+    MIN_HEX, MIN_RANDOM, is_path, is_random_hex, is_random_with_marks, is_secret,
 };
-use super::shape::Class::{self, Base64, LowerHex, Token, Value};
+use super::shape::Class::{self, Alnum, Base64, LowerHex, Token, Value};
 
 /// The form of an assigned value.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +20,8 @@ pub(super) enum Form {
     /// A text that is so random that it is no word, identifier, path or hash. The name must not be
     /// that of a public value.
     Random,
+    /// As `Random`, and the known part is a whole word of the name.
+    Word,
     /// At least 40 random hexadecimal digits. The name must not be that of a public value.
     Hex,
 }
@@ -55,8 +57,11 @@ pub(super) const CONTEXTS: &[Context] = &[
     Context { name: "Snyk token", names: &["snyk_token", "snyk_api_token"], form: Form::Uuid, source: "https://github.com/gitleaks/gitleaks: snyk-api-token" },
     Context { name: "WireGuard key", names: &["privatekey"], form: Form::Of(Base64, 44, 44), source: "https://www.wireguard.com/quickstart/" },
     Context { name: "Rails master key", names: &["rails_master_key"], form: Form::Of(LowerHex, 32, 32), source: "https://guides.rubyonrails.org/security.html#custom-credentials" },
+    Context { name: "Plaid secret", names: &["plaid_secret", "plaidsecret"], form: Form::Of(Alnum, 30, 30), source: "https://github.com/gitleaks/gitleaks: plaid-secret-key" },
+    Context { name: "Razorpay secret", names: &["razorpay_key_secret", "razorpay_secret", "razorpaysecret"], form: Form::Of(Alnum, 20, 50), source: "https://github.com/trufflesecurity/trufflehog: razorpay" },
     Context { name: "assigned key in hex", names: &["secret", "token", "api_key", "apikey", "api-key", "private_key", "privatekey", "private-key", "master_key", "encryption_key", "signing_key", "access_key", "auth_key"], form: Form::Hex, source: "https://github.com/gitleaks/gitleaks: generic-api-key" },
-    Context { name: "assigned secret", names: &["password", "passwd", "passphrase", "secret", "token", "api_key", "apikey", "api-key", "private_key", "private-key", "privatekey", "master_key", "access_key", "access-key", "auth_key", "encryption_key", "signing_key"], form: Form::Random, source: "https://github.com/gitleaks/gitleaks: generic-api-key" },
+    Context { name: "assigned secret", names: names::SECRETS, form: Form::Random, source: "https://github.com/gitleaks/gitleaks: generic-api-key" },
+    Context { name: "assigned password", names: names::SHORT, form: Form::Word, source: "https://github.com/gitleaks/gitleaks: generic-api-key" },
 ];
 
 /// Number of passes over a value that decide whether it is a secret.
@@ -72,12 +77,21 @@ pub(super) struct Reading {
 }
 
 impl Context {
+    /// Returns whether the known part of a name in the bytes from `start` to `end` is that of any secret.
+    pub(super) fn names_a_secret(&self, bytes: &[u8], start: usize, end: usize) -> bool {
+        match self.form {
+            Form::Random => true,
+            Form::Word => names::is_word(bytes, start, end),
+            Form::Of(..) | Form::Uuid | Form::Hex => false,
+        }
+    }
+
     /// Returns the minimum length of a value.
     pub(super) fn least(&self) -> usize {
         match self.form {
             Form::Of(_, least, _) => least,
             Form::Uuid => 36,
-            Form::Random => MIN_RANDOM,
+            Form::Random | Form::Word => MIN_RANDOM,
             Form::Hex => MIN_HEX,
         }
     }
@@ -92,7 +106,11 @@ impl Context {
         end: usize,
         reading: &mut Reading,
     ) -> Option<(usize, usize)> {
-        let place = value_place(bytes, end, &mut reading.steps)?;
+        if matches!(self.form, Form::Word) && !names::is_word(bytes, start, end) {
+            return None;
+        }
+        let place = value_place(bytes, end, &mut reading.steps)
+            .or_else(|| value_after_spaces(bytes, start, end, &mut reading.steps))?;
         let assigned = value_at(bytes, place);
         let value = assigned.judged;
         reading.steps += value.len() * if value.len() < self.least() { 1 } else { JUDGE_PASSES };
@@ -111,7 +129,7 @@ impl Context {
                 let value = &value[..length(Token)];
                 (is_uuid(value) && !is_placeholder(value, 36, 2.6)).then_some(value.len())
             }
-            Form::Random => secret_length(bytes, place, assigned, reading)
+            Form::Random | Form::Word => secret_length(bytes, place, assigned, reading)
                 .filter(|_| !names::is_public(bytes, start, end)),
             Form::Hex => (assigned.end != End::Open && is_random_hex(value, MIN_HEX))
                 .then_some(value.len())
@@ -129,10 +147,9 @@ fn secret_length(
     reading: &mut Reading,
 ) -> Option<usize> {
     let value = assigned.judged;
-    let secret = || is_random(value) || is_random_in_one_case(value) || is_encoded_secret(value);
     let found = match assigned.end {
-        End::Closed => secret(),
-        End::Mark => !is_path(value) && secret(),
+        End::Closed => is_secret(value),
+        End::Mark => !is_path(value) && is_secret(value),
         End::Open => false,
     };
     if found && assigned.is_long {

@@ -1,4 +1,4 @@
-//! Private keys in binary form: DER, and the format of OpenSSH.
+//! Private keys in binary form: DER, and the formats of OpenSSH and Microsoft.
 
 use std::ops::Range;
 
@@ -17,18 +17,39 @@ const ALGORITHMS: &[&[u8]] = &[
     b"\x2b\x65\x71",
 ];
 
-/// The element with the object identifier of encryption with a password, PBES2
-/// ([RFC 8018, A.4](https://www.rfc-editor.org/rfc/rfc8018#appendix-A.4)).
-const PBES2: &[u8] = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x05\x0d";
+/// The starts of the elements with the object identifiers of encryption with a password: of PKCS #5
+/// ([RFC 8018, A.3](https://www.rfc-editor.org/rfc/rfc8018#appendix-A.3)), and of PKCS #12, with which
+/// programs encrypted the keys in files such as `key.p12`
+/// ([RFC 7292, C](https://www.rfc-editor.org/rfc/rfc7292#appendix-C)).
+const PKCS5: &[u8] = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x05";
+const PKCS12: &[u8] = b"\x06\x0a\x2a\x86\x48\x86\xf7\x0d\x01\x0c\x01";
 
 /// The start of a private key in the format of OpenSSH
 /// ([PROTOCOL.key](https://github.com/openssh/openssh-portable/blob/master/PROTOCOL.key)), up to the
 /// length of the name of the cipher.
 const OPENSSH: &[u8] = b"openssh-key-v1\0\0\0\0";
 
+/// The starts of private keys of RSA and DSA in Microsoft's format, up to the number of bits
+/// ([PRIVATEKEYBLOB](https://learn.microsoft.com/en-us/windows/win32/seccrypto/base-provider-key-blobs)).
+/// The bytes 4 to 7 are the identifier of the algorithm: key exchange, signature, or DSS.
+const MICROSOFT: [&[u8]; 3] = [
+    b"\x07\x02\0\0\0\xa4\0\0RSA2",
+    b"\x07\x02\0\0\0\x24\0\0RSA2",
+    b"\x07\x02\0\0\0\x22\0\0DSS2",
+];
+
 /// Texts that every private key contains: the version 0 or 1 of a key in DER, the algorithm of an
-/// encrypted key, or the start of a key of OpenSSH.
-pub(super) const MARKS: [&[u8]; 4] = [b"\x02\x01\x00", b"\x02\x01\x01", PBES2, OPENSSH];
+/// encrypted key, or the start of a key of OpenSSH or Microsoft.
+pub(super) const MARKS: [&[u8]; 8] = [
+    b"\x02\x01\x00",
+    b"\x02\x01\x01",
+    PKCS5,
+    PKCS12,
+    OPENSSH,
+    MICROSOFT[0],
+    MICROSOFT[1],
+    MICROSOFT[2],
+];
 
 /// The mark of a key that is published as the key of a test, as in
 /// `-----BEGIN RSA TESTING KEY-----`.
@@ -99,7 +120,9 @@ pub(super) fn private_key(bytes: &[u8], at: usize) -> Option<Range<usize>> {
         let key = &key[..key.len().min(MAX_OPENSSH)];
         let is_key = key.len() >= MAX_OPENSSH / 2 && entropy_of(key) >= 4.0;
         is_key.then_some(at..bytes.len().min(at + 4 * MAX_OPENSSH))
-    } else if rest.starts_with(PBES2) {
+    } else if MICROSOFT.iter().any(|start| rest.starts_with(start)) {
+        microsoft(rest).map(|length| at..at + length)
+    } else if rest.starts_with(PKCS5) || rest.starts_with(PKCS12) {
         let (start, algorithm) = Element::around(bytes, at)?;
         let (start, outer) = Element::around(bytes, start)?;
         let data = Element::of(bytes, algorithm.end)?;
@@ -111,6 +134,19 @@ pub(super) fn private_key(bytes: &[u8], at: usize) -> Option<Range<usize>> {
     }?;
     let before = &bytes[range.start.saturating_sub(MAX_MARK)..range.start];
     memchr::memmem::find(before, TESTING).is_none().then_some(range)
+}
+
+/// Returns the length of the private key in Microsoft's format at the start of `bytes`.
+fn microsoft(bytes: &[u8]) -> Option<usize> {
+    const HEADER: usize = 16;
+    let bits = u32::from_le_bytes(*bytes.get(12..)?.first_chunk()?);
+    let is_size = (384..=16_384).contains(&bits) && bits.is_multiple_of(8);
+    let body = bytes.get(HEADER..)?;
+    let judged = &body[..body.len().min(MAX_OPENSSH)];
+    // A key consists of several numbers of this size.
+    let length = HEADER + 4 * usize::try_from(bits).ok()? / 8;
+    (is_size && judged.len() >= MAX_OPENSSH / 2 && entropy_of(judged) >= 4.0)
+        .then_some(length.min(bytes.len()))
 }
 
 /// Returns whether `bytes` begins with a private key.
@@ -167,6 +203,7 @@ pub(super) fn is_public(bytes: &[u8]) -> bool {
     let first = bytes.get(inner.content);
     // The algorithm of a public key, or the version or serial number of a certificate.
     let begins = matches!(first, Some(&(OBJECT | 0xa0 | INTEGER)));
-    let encrypted = bytes.get(inner.content..).is_some_and(|rest| rest.starts_with(PBES2));
+    let encrypted = bytes.get(inner.content..)
+        .is_some_and(|rest| rest.starts_with(PKCS5) || rest.starts_with(PKCS12));
     inner.tag == SEQUENCE && inner.end < outer.end && begins && !encrypted
 }

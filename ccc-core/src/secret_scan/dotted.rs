@@ -2,7 +2,7 @@
 
 use super::base64::decode;
 use super::placeholder::{entropy_of, is_mixed, is_placeholder};
-use super::shape::Class::{Alnum, Digit, Token, Word};
+use super::shape::Class::{Alnum, Digit, LowerHex, Token, Word};
 
 /// Maximum length of a part of a JSON Web Token.
 pub(super) const MAX_PART: usize = 4096;
@@ -107,6 +107,20 @@ pub(super) fn azure_devops(bytes: &[u8], mark: usize) -> Option<(usize, usize)> 
         .all(|at| at.and_then(|at| bytes.get(at)).is_none_or(|b| !Word.has(*b)));
     let random = alone && is_mixed(token) && !is_placeholder(token, 60, 3.5);
     (random && token.iter().all(|b| Alnum.has(*b))).then_some((start, end))
+}
+
+/// Returns the range of the key of Mailchimp before its `-us` at `mark`: 32 hexadecimal digits, and one or
+/// two digits after the mark.
+pub(super) fn mailchimp(bytes: &[u8], mark: usize) -> Option<(usize, usize)> {
+    let start = mark.checked_sub(32)?;
+    let digits = bytes[mark + 3..].iter().take(3).take_while(|b| Digit.has(**b)).count();
+    let (key, end) = (&bytes[start..mark], mark + 3 + digits);
+    let alone = [start.checked_sub(1), Some(end)]
+        .into_iter()
+        .all(|at| at.and_then(|at| bytes.get(at)).is_none_or(|b| !Token.has(*b)));
+    let random = alone && is_mixed(key) && !is_placeholder(key, 28, 2.6);
+    (random && matches!(digits, 1..=2) && key.iter().all(|b| LowerHex.has(*b)))
+        .then_some((start, end))
 }
 
 /// Returns the range of the license key of MaxMind before its `_mmk` at `mark`: six letters and

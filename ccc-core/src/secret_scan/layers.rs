@@ -4,10 +4,12 @@ use std::ops::Range;
 
 use super::archive::expand;
 use super::blocks::{Base, Blocks, lists};
+use super::dumps::dumps;
 use super::escapes::{
     backtick_unescaped, css_unescaped, entities_decoded, percent_decoded, quoted_printable,
     unescaped,
 };
+use super::markup::{folded, without_markup};
 use super::matcher::{Text, hits};
 use super::meter::{Cancelled, MAX_ARCHIVES, MAX_DEPTH, Meter};
 use super::text::View;
@@ -64,7 +66,7 @@ fn layer(
         let mut view = raw.like();
         view.extend(&archive.bytes, raw, archive.start..archive.end);
         let deeper = Depth { encodings: depth.encodings + 1, archives: depth.archives + 1 };
-        meter.expanded.push(archive.bytes);
+        meter.inspect(&archive.bytes)?;
         layer(&view, deeper, meter, found)?;
     }
     Ok(())
@@ -72,7 +74,7 @@ fn layer(
 
 /// The escapes that are removed one after the other. References and escapes can be doubled, for
 /// example in JSON that is a string in JSON.
-const DECODERS: [fn(&View) -> Option<View>; 8] = [
+const DECODERS: [fn(&View) -> Option<View>; 9] = [
     without_zeros,
     percent_decoded,
     entities_decoded,
@@ -81,6 +83,7 @@ const DECODERS: [fn(&View) -> Option<View>; 8] = [
     unescaped,
     unescaped,
     without_invisible,
+    folded,
 ];
 
 /// Searches a text, the text without its escapes, the text joined of its parts, and the blocks in
@@ -112,7 +115,11 @@ fn texts(
     for view in [literals(text), unquoted(text)].into_iter().flatten() {
         check(&view, Text::Joined, meter, found)?;
     }
-    let one = joined(text);
+    let bare = without_markup(text);
+    if let Some(view) = &bare {
+        check(view, Text::Joined, meter, found)?;
+    }
+    let one = joined(bare.as_ref().unwrap_or(text));
     if let Some(view) = &one {
         check(view, Text::Plain, meter, found)?;
     }
@@ -122,6 +129,10 @@ fn texts(
     }
     if depth.encodings < MAX_DEPTH {
         blocks_of(text, depth, meter, found)?;
+        if let Some(view) = dumps(text) {
+            let deeper = Depth { encodings: depth.encodings + 1, ..depth };
+            layer(&view, deeper, meter, found)?;
+        }
         if let Some(view) = line.or(one) {
             blocks_of(&view, depth, meter, found)?;
         }
@@ -144,7 +155,7 @@ fn blocks_of(
     let aligned = [blocks.base64(0), blocks.base32(0), blocks.hex(0)];
     let lists = [Base::Decimal, Base::Hex].map(|base| lists(text, base));
     for view in aligned.into_iter().chain(lists).flatten() {
-        meter.add(view.bytes.len())?;
+        meter.inspect(&view.bytes)?;
         layer(&view, deeper, meter, found)?;
     }
     for phase in 1..8 {

@@ -1,7 +1,8 @@
-//! Logins outside of URLs: headers, options of `curl`, and the password file of PostgreSQL.
+//! Logins outside of URLs: headers, options of commands, and the password file of PostgreSQL.
 
 use super::assigned::{MAX_VALUE, long_end, value_place};
 use super::base64::decode;
+use super::commands::{self, Found, MAX_COMMAND, command_end};
 use super::connection;
 use super::hosts::{Host, host_kind};
 use super::passwords::is_password;
@@ -11,13 +12,8 @@ use super::shape::Class::{Base64, Value};
 
 /// Minimum length of a token in hex in a header.
 const MIN_HEX: usize = 32;
-/// Maximum number of bytes of a command before and after an option with a login.
-const MAX_COMMAND: usize = 256;
 /// Maximum length of a line of a password file.
 const MAX_LINE: usize = 256;
-
-/// The range of a secret.
-type Found = Option<(usize, usize)>;
 
 fn run(bytes: &[u8], belongs: impl Fn(u8) -> bool) -> usize {
     bytes.iter().take(MAX_VALUE).take_while(|b| belongs(**b)).count()
@@ -44,6 +40,12 @@ pub(super) const LOGINS: &[Login] = &[
     Login { name: "login of a registry", words: &["\"auth\"", "'auth'", "_auth"], secret: auth, source: "https://docs.docker.com/reference/cli/docker/login/" },
     Login { name: "password of curl", words: &[" -u", " --user", " --proxy-user"], secret: curl, source: "https://curl.se/docs/manpage.html#-u" },
     Login { name: "password in a connection string", words: &["password", "pwd"], secret: connection::password, source: "https://learn.microsoft.com/en-us/dotnet/framework/data/adonet/connection-string-syntax" },
+    Login { name: "password of a command", words: &["docker login", "podman login", "registry login", "az login", "sshpass", "redis-cli", "mysql", "mariadb", "mongo", "sqlcmd", "ldapsearch"], secret: commands::option, source: "https://docs.docker.com/reference/cli/docker/login/" },
+    Login { name: "piped password", words: &["--password-stdin", "--passwd-stdin", "--with-token", "--passphrase-fd"], secret: commands::piped, source: "https://docs.docker.com/reference/cli/docker/login/" },
+    Login { name: "password in SQL", words: &["identified by", "password by"], secret: commands::sql, source: "https://dev.mysql.com/doc/refman/8.4/en/create-user.html" },
+    Login { name: "password of PowerShell", words: &["convertto-securestring"], secret: commands::secure_string, source: "https://learn.microsoft.com/en-us/powershell/module/microsoft.powershell.security/convertto-securestring" },
+    Login { name: "password of .netrc", words: &["password"], secret: commands::netrc, source: "https://www.gnu.org/software/inetutils/manual/html_node/The-_002enetrc-file.html" },
+    Login { name: "secret with its name in another member", words: &["value"], secret: commands::member, source: "https://kubernetes.io/docs/tasks/inject-data-application/define-environment-variable-container/" },
 ];
 
 /// Returns the range of the token after the word `Bearer`.
@@ -123,18 +125,6 @@ fn curl(bytes: &[u8], start: usize, end: usize, steps: &mut usize) -> Found {
     });
     let kind = host_kind(host.unwrap_or_default());
     is_password(user, password, kind).then_some((from + colon + 1, to))
-}
-
-/// Returns the first end of a line in `text`, or the index after the last one, at which a command of a
-/// shell ends. A command goes on after a backslash and a line break.
-fn command_end(text: &[u8], last: bool) -> usize {
-    let ends = |end: &usize| !text[..*end].trim_ascii_end().ends_with(b"\\");
-    let mut breaks = memchr::memchr_iter(b'\n', text).filter(ends);
-    if last {
-        breaks.next_back().map_or(0, |end| end + 1)
-    } else {
-        breaks.next().unwrap_or(text.len())
-    }
 }
 
 /// Returns the range of the password in the line of a password file of PostgreSQL

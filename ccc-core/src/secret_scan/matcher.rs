@@ -7,17 +7,19 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 use super::contexts::{CONTEXTS, Context, Reading};
 use super::dotted::{
-    MAX_PART, azure_client_secret, azure_devops, discord, first_part, jwt, maxmind, telegram,
+    MAX_PART, azure_client_secret, azure_devops, first_part, jwt, mailchimp, maxmind, telegram,
 };
 use super::formats::{Edge, FORMATS, Format, GOOGLE_KEY};
 use super::hit::{Hit, hit, identity};
 use super::keys::{FIRST, PEM, PUTTY, SSH2, material, pem};
-use super::logins::{LOGINS, Login, pgpass};
+use super::logins::{LOGINS, Login};
 use super::meter::{Cancelled, Meter};
+use super::passes::in_passes;
 use super::placeholder::{changes_of, entropy_of, has_placeholder, is_mixed, is_placeholder};
 use super::shape::Class::{self, Hex, LowerHex};
 use super::shape::{Part, least, matched};
-use super::{der, firebase, jwk, manifest, url};
+use super::tables::Headers;
+use super::{der, firebase, jwk, manifest, published, url};
 
 /// Number of bytes of a text after which the search checks whether it was cancelled.
 const CHUNK: usize = 64 << 10;
@@ -54,6 +56,7 @@ enum Rule {
     AzureSecret,
     AzureDevOps,
     MaxMind,
+    Mailchimp,
 }
 
 /// The text in which credentials are searched.
@@ -81,9 +84,11 @@ pub(super) const SPECIAL: &[(&str, &str)] = &[
         "https://learn.microsoft.com/en-us/purview/sit-defn-azure-devops-personal-access-token",
     ),
     ("MaxMind key", "https://github.com/gitleaks/gitleaks: maxmind-license-key"),
+    ("Mailchimp key", "https://github.com/gitleaks/gitleaks: mailchimp-api-key"),
     ("PostgreSQL password", "https://www.postgresql.org/docs/current/libpq-pgpass.html"),
     ("binary private key", "https://www.rfc-editor.org/rfc/rfc5958"),
     ("JSON Web Key", "https://www.rfc-editor.org/rfc/rfc7517"),
+    ("secret in a table", "https://www.rfc-editor.org/rfc/rfc4180"),
     ("Kubernetes Secret", "https://kubernetes.io/docs/concepts/configuration/secret/"),
 ];
 
@@ -112,6 +117,7 @@ static KEYWORDS: LazyLock<Keywords> = LazyLock::new(|| {
         ("Q~", Rule::AzureSecret),
         ("AZDO", Rule::AzureDevOps),
         ("_mmk", Rule::MaxMind),
+        ("-us", Rule::Mailchimp),
         (jwk::TYPE, Rule::KeyType),
         (manifest::KIND, Rule::Kind),
     ];
@@ -148,6 +154,7 @@ pub(super) fn hits(bytes: &[u8], text: Text, meter: &mut Meter) -> Result<Vec<Hi
     let mut covered = 0;
     let mut counted = 0;
     let (mut types, mut has_kind, mut reading) = (Vec::new(), false, Reading::default());
+    let mut headers = Headers::default();
     for occurrence in automaton.find_overlapping_iter(bytes) {
         if occurrence.end() >= counted + CHUNK {
             meter.add(occurrence.end() - counted)?;
@@ -159,6 +166,11 @@ pub(super) fn hits(bytes: &[u8], text: Text, meter: &mut Meter) -> Result<Vec<Hi
         match rule {
             Rule::KeyType if exact && is_member(bytes, end) => types.push(start),
             Rule::Kind => has_kind |= exact && is_member(bytes, end),
+            Rule::Context(context) if text == Text::Plain => {
+                if context.names_a_secret(bytes, start, end) {
+                    headers.add(bytes, start, end);
+                }
+            }
             _ => {}
         }
         if start < covered {
@@ -190,7 +202,7 @@ pub(super) fn hits(bytes: &[u8], text: Text, meter: &mut Meter) -> Result<Vec<Hi
     }
     meter.add(bytes.len() - counted)?;
     if text == Text::Plain {
-        found.extend(in_passes(bytes, &types, has_kind, meter)?);
+        found.extend(in_passes(bytes, &types, &headers, has_kind, meter)?);
     }
     Ok(found)
 }
@@ -228,6 +240,9 @@ fn of_format(
         if firebase::is_public_key(bytes, start..end, text == Text::Joined) {
             return Ok(None);
         }
+    }
+    if published::is_example(&bytes[start..end]) {
+        return Ok(None);
     }
     let shortest = body - start + least(format.body);
     Ok(is_random(&bytes[body..end], format.body, text)
@@ -273,6 +288,7 @@ fn special(
         Rule::Binary => der::MAX_READ,
         Rule::Url => url::MAX_USER_INFO,
         // The header, and at most four more parts.
+        Rule::Mailchimp => 48,
         Rule::Jwt if begins || inner => 5 * first_part(bytes, start, most),
         _ => MAX_READ,
     })?;
@@ -298,41 +314,11 @@ fn special(
             .map(|token| hit(bytes, start..token.end, token.compared - start, "JSON Web Token")),
         Rule::Telegram if plain => ranged(telegram(bytes, start), "Telegram token"),
         Rule::AzureDevOps if plain => ranged(azure_devops(bytes, start), "Azure DevOps token"),
+        Rule::Mailchimp if plain => ranged(mailchimp(bytes, start), "Mailchimp key"),
         Rule::MaxMind if plain => ranged(maxmind(bytes, start), "MaxMind key"),
         Rule::AzureSecret if plain => ranged(azure_client_secret(bytes, start), "Azure secret"),
         _ => None,
     };
     meter.add(found.as_ref().map_or(0, |hit| hit.end - hit.start))?;
-    Ok(found)
-}
-
-/// Returns the credentials that are searched in passes of their own: those without a keyword, and
-/// those of documents that have a JSON Web Key at the indexes `types` or the type of a document.
-fn in_passes(
-    bytes: &[u8],
-    types: &[usize],
-    has_kind: bool,
-    meter: &mut Meter,
-) -> Result<Vec<Hit>, Cancelled> {
-    meter.add(bytes.len())?;
-    let marks = memchr::memchr2_iter(b'.', b':', bytes).filter_map(|at| {
-        let (found, format) = match bytes[at] {
-            b'.' => (discord(bytes, at)?, "Discord token"),
-            _ => (pgpass(bytes, at)?, "PostgreSQL password"),
-        };
-        Some(hit(bytes, found.0..found.1, found.1 - found.0, format))
-    });
-    let mut found: Vec<Hit> = marks.collect();
-    if !types.is_empty() {
-        meter.add(bytes.len())?;
-        let members = jwk::private_members(bytes, types).into_iter();
-        found.extend(members.map(|range| hit(bytes, range, jwk::COMPARED, "JSON Web Key")));
-    }
-    if has_kind {
-        meter.add(manifest::PASSES * bytes.len())?;
-        let values = manifest::secrets(bytes).into_iter();
-        let compared = manifest::COMPARED;
-        found.extend(values.map(|range| hit(bytes, range, compared, "Kubernetes Secret")));
-    }
     Ok(found)
 }

@@ -1,5 +1,6 @@
 //! The limits of a scan, and the count of its steps.
 
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Maximum number of bytes that the archives of one file are expanded to.
@@ -71,8 +72,17 @@ pub(super) struct Meter<'a> {
     budget: Budget,
     /// Whether an archive was not expanded in full because of a limit or of its format.
     pub(super) incomplete: bool,
-    /// The contents of the archives that were expanded.
-    pub(super) expanded: Vec<Vec<u8>>,
+    /// The function that inspects each decoded text.
+    pub(super) inspect: Inspect<'a>,
+}
+
+/// A function that inspects the texts that a scan decodes.
+pub(super) struct Inspect<'a>(pub(super) Option<&'a mut dyn FnMut(&[u8])>);
+
+impl fmt::Debug for Inspect<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Inspect").field(&self.0.is_some()).finish()
+    }
 }
 
 impl<'a> Meter<'a> {
@@ -87,7 +97,7 @@ impl<'a> Meter<'a> {
             *left = left.saturating_add(own);
         }
         let inflatable = MAX_INFLATED.saturating_add(own);
-        Self { cancelled, steps: 0, inflatable, budget, incomplete: false, expanded: Vec::new() }
+        Self { cancelled, steps: 0, inflatable, budget, incomplete: false, inspect: Inspect(None) }
     }
 
     /// Creates the meter of a search in a text of a run, such as a line of a log. Archives in texts
@@ -95,7 +105,7 @@ impl<'a> Meter<'a> {
     pub(super) fn of_text(cancelled: &'a AtomicBool) -> Self {
         let inflatable = MAX_INFLATED_OF_TEXT;
         let budget = Budget::of_bytes(inflatable);
-        Self { cancelled, steps: 0, inflatable, budget, incomplete: false, expanded: Vec::new() }
+        Self { cancelled, steps: 0, inflatable, budget, incomplete: false, inspect: Inspect(None) }
     }
 
     /// Returns the budget that is left for the other files of the change.
@@ -113,6 +123,17 @@ impl<'a> Meter<'a> {
             true => Err(Cancelled),
             false => Ok(()),
         }
+    }
+
+    /// Passes a decoded text to the function that inspects these texts.
+    ///
+    /// # Errors
+    /// [`Cancelled`] if the scan was cancelled.
+    pub(super) fn inspect(&mut self, text: &[u8]) -> Result<(), Cancelled> {
+        if let Some(inspect) = &mut self.inspect.0 {
+            inspect(text);
+        }
+        self.add(text.len())
     }
 
     /// Returns the number of steps so far.

@@ -12,8 +12,10 @@
 //! - in UTF-16, base64, base32, hex or a list of numbers, or reversed,
 //! - with percent-encoding, quoted-printable encoding, character references of HTML, or the escapes
 //!   of string literals and CSS,
-//! - split over adjacent string literals, quotes of a shell, lines, comments or numbered lines, or by
-//!   invisible characters, and
+//! - split over adjacent string literals, quotes of a shell, lines, comments, tags or numbered lines, or
+//!   by invisible characters,
+//! - in characters that are compatible with those of ASCII, such as fullwidth letters,
+//! - in a dump of bytes, and
 //! - inside of gzip, zip or zlib.
 //!
 //! At most three of these encodings are removed one after the other. Archives are expanded to at
@@ -31,14 +33,17 @@ mod archive;
 mod assigned;
 mod base64;
 mod blocks;
+mod commands;
 mod connection;
 mod contexts;
 mod deflate;
 mod der;
 mod dotted;
+mod dumps;
 mod escapes;
 mod firebase;
 mod formats;
+mod gaps;
 mod hit;
 mod hosts;
 mod jwk;
@@ -46,19 +51,24 @@ mod keys;
 mod layers;
 mod logins;
 mod manifest;
+mod markup;
 mod matcher;
 mod meter;
 mod names;
+mod passes;
 mod passwords;
 mod placeholder;
+mod png;
 mod published;
 mod random;
 mod scan;
 mod shape;
+mod tables;
 mod text;
 mod unsearchable;
 mod url;
 mod views;
+mod words;
 mod zip;
 
 #[cfg(test)]
@@ -66,4 +76,4 @@ mod tests;
 
 pub(crate) use meter::Budget;
 pub use scan::{Found, KnownFormat, find, known_formats, redact};
-pub(crate) use scan::{Scan, redact_until, scan};
+pub(crate) use scan::{Scan, redact_until, scan, scan_with};

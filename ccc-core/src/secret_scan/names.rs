@@ -3,6 +3,72 @@
 /// Maximum number of bytes of a name before and after its known part.
 const MAX_NAME: usize = 64;
 
+/// Parts of the names of secrets, in lower case.
+pub(super) const SECRETS: &[&str] = &[
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "token",
+    "api_key",
+    "apikey",
+    "api-key",
+    "api key",
+    "private_key",
+    "private-key",
+    "privatekey",
+    "master_key",
+    "access_key",
+    "access-key",
+    "access key",
+    "auth_key",
+    "encryption_key",
+    "signing_key",
+];
+
+/// Whole words of the names of secrets, in lower case.
+pub(super) const SHORT: &[&str] = &["pwd", "pass", "pw", "wif"];
+
+/// Returns whether `name` is the name of a secret, and not that of a public value.
+pub(super) fn is_secret(name: &[u8]) -> bool {
+    let name = &name[..name.len().min(2 * MAX_NAME)];
+    let lower = name.to_ascii_lowercase();
+    // The header of a table can have spaces.
+    let lower: Vec<u8> = lower.iter().map(|b| if *b == b' ' { b'_' } else { *b }).collect();
+    let part = SECRETS.iter().find_map(|part| {
+        let at = memchr::memmem::find(&lower, part.as_bytes())?;
+        Some((at, at + part.len()))
+    });
+    let word = || {
+        SHORT.iter().find_map(|word| {
+            memchr::memmem::find_iter(&lower, word.as_bytes())
+                .map(|at| (at, at + word.len()))
+                .find(|(start, end)| is_word(name, *start, *end))
+        })
+    };
+    part.or_else(word).is_some_and(|(start, end)| !is_public(name, start, end))
+}
+
+/// Returns whether the bytes from `start` to `end` are a whole word of a name, as in `db_pass`, `dbPass`
+/// and `pass2`.
+pub(super) fn is_word(bytes: &[u8], start: usize, end: usize) -> bool {
+    let begins = match start.checked_sub(1).map(|at| bytes[at]) {
+        Some(before) if before.is_ascii_alphabetic() => {
+            before.is_ascii_lowercase() && bytes[start].is_ascii_uppercase()
+        }
+        _ => true,
+    };
+    let digits = bytes[end..].iter().take(3).take_while(|b| b.is_ascii_digit()).count();
+    begins
+        && match bytes.get(end + digits) {
+            Some(after) if after.is_ascii_alphabetic() => {
+                after.is_ascii_uppercase() && bytes[end - 1].is_ascii_lowercase()
+            }
+            Some(after) => !after.is_ascii_digit(),
+            None => true,
+        }
+}
+
 /// The last words of names of public values, in lower case.
 const LAST: &[&str] = &[
     "address",
@@ -64,7 +130,7 @@ const PUBLIC: &[&str] =
     &["public", "publishable", "pub", "encrypted", "sealed", "hashed", "ciphertext"];
 
 /// Words of names that are secret even with a word of [`PUBLIC`].
-const PRIVATE: &[&str] = &["secret", "private", "password", "passwd"];
+const PRIVATE: &[&str] = &["secret", "private", "password", "passwd", "passphrase"];
 
 /// Returns whether the value is public of the name that has a known part in the bytes from `start` to
 /// `end`. For example, `tokenAddress`, `nextPageToken` and `password_hash` are names of public values.

@@ -22,6 +22,19 @@ const PUBLISHED: &[&[u8]] = &[
     b"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
 ];
 
+/// The first characters of examples in specifications, in the formats of the table.
+const EXAMPLES: &[&[u8]] = &[
+    // The first test vector of BIP 32: <https://github.com/bitcoin/bips/blob/master/bip-0032.mediawiki>.
+    b"xprv9s21ZrQH143K3QTDL4LXw2F7HEK3wJUD2nW2nRk4stbPy6cq3jPPqjiChkVvvNKmPGJxWUtg6LnF5kejMRNNU3TGtRBeJgk33yuGBxrMPHi",
+    // The example of NIP-19: <https://github.com/nostr-protocol/nips/blob/master/19.md>.
+    b"nsec1vl029mgpspedva04g90vltkh6fvh240zqtv9k0t9af8935ke9laqsnlfe5",
+];
+
+/// Returns whether `credential` is an example of a specification.
+pub(super) fn is_example(credential: &[u8]) -> bool {
+    EXAMPLES.contains(&credential)
+}
+
 /// The starts of keys that vendors issue for browsers and mobile apps:
 /// [Mapbox](https://docs.mapbox.com/accounts/guides/tokens/),
 /// [PostHog](https://posthog.com/docs/api), [Stripe](https://docs.stripe.com/keys),

@@ -5,9 +5,13 @@ use super::der;
 use super::placeholder::{changes_of, entropy_of, is_mixed, is_placeholder};
 use super::published;
 use super::shape::Class::Value;
+use super::words::wordiness_of;
 
 /// Minimum length of a random value.
-pub(super) const MIN_RANDOM: usize = 24;
+pub(super) const MIN_RANDOM: usize = 20;
+/// Minimum entropy of a random value, in bits per character. One random value in 200 of the minimum length
+/// has less.
+const MIN_ENTROPY: f64 = 3.6;
 /// Minimum length of a random value that was decoded from base64. A generated password is shorter
 /// than a key.
 const MIN_DECODED: usize = 16;
@@ -18,6 +22,11 @@ pub(super) const MIN_HEX: usize = 40;
 /// Minimum number of characters in one part of a value in code, so that a path of identifiers is none.
 const MIN_PART: usize = 12;
 
+/// Returns whether a value that is assigned to the name of a secret is a secret.
+pub(super) fn is_secret(value: &[u8]) -> bool {
+    is_random(value) || is_random_in_one_case(value) || is_encoded_secret(value)
+}
+
 /// Returns whether a value is random text: not a word, an identifier, a path, a hash, or text in
 /// base64.
 pub(super) fn is_random(value: &[u8]) -> bool {
@@ -26,14 +35,25 @@ pub(super) fn is_random(value: &[u8]) -> bool {
     value.len() >= MIN_RANDOM
         && has(u8::is_ascii_lowercase)
         && has(u8::is_ascii_uppercase)
-        && has(u8::is_ascii_digit)
         && !hash.iter().any(|start| value.starts_with(start))
-        && !is_placeholder(value, MIN_RANDOM, 3.8)
-        && entropy_of(value) >= 3.8
-        && changes_of(value) >= 0.45
+        && !is_placeholder(value, MIN_RANDOM, MIN_ENTROPY)
+        && entropy_of(value) >= MIN_ENTROPY
+        && is_mixed_at_random(value, has(u8::is_ascii_digit))
         && !is_encoded_text(value)
         && !der::is_public(&decode(value))
         && !published::is_public(value)
+}
+
+/// Returns whether the kinds of characters of a value alternate as in random text. Identifiers in words
+/// alternate less, and their pairs of letters are common. A value without digits is nearly always one.
+fn is_mixed_at_random(value: &[u8], has_digits: bool) -> bool {
+    let (changes, wordiness) = (changes_of(value), wordiness_of(value));
+    let often = changes >= 0.45 && wordiness < if is_path(value) { 0.45 } else { 0.55 };
+    let seldom = changes >= 0.28 && wordiness < 0.4;
+    match has_digits {
+        true => often || seldom,
+        false => changes >= 0.4 && wordiness < 0.3,
+    }
 }
 
 /// Returns whether a value is random and has letters of one case and digits.

@@ -9,7 +9,7 @@ use super::formats::FORMATS;
 use super::layers::search;
 use super::logins::LOGINS;
 use super::matcher::SPECIAL;
-use super::meter::{Budget, Meter};
+use super::meter::{Budget, Inspect, Meter};
 
 /// A secret that [`find`] found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -158,8 +158,6 @@ pub(crate) struct Scan {
     /// Whether an archive was not checked in full, because it is nested too deeply, expands to too many
     /// bytes, or cannot be read.
     pub(crate) incomplete: bool,
-    /// The contents of the archives in the file, and of the archives in these.
-    pub(crate) expanded: Vec<Vec<u8>>,
     /// The number of steps of the scan.
     pub(crate) steps: u64,
 }
@@ -167,11 +165,23 @@ pub(crate) struct Scan {
 /// Scans `bytes`, the content of a file of the change with this budget, for secrets. Returns `None`
 /// if another thread sets `cancelled` during the scan.
 pub(crate) fn scan(bytes: &[u8], budget: &mut Budget, cancelled: &AtomicBool) -> Option<Scan> {
+    scan_with(bytes, budget, cancelled, &mut |_| {})
+}
+
+/// Scans `bytes` like [`scan`], and passes each text that was decoded or expanded to `inspect`: the
+/// contents of archives, of blocks of base64, base32 and hex, and of lists of numbers. The texts are not
+/// stored, so they need memory only during the call.
+pub(crate) fn scan_with(
+    bytes: &[u8],
+    budget: &mut Budget,
+    cancelled: &AtomicBool,
+    inspect: &mut dyn FnMut(&[u8]),
+) -> Option<Scan> {
     let mut meter = Meter::new(bytes.len(), budget.clone(), cancelled);
+    meter.inspect = Inspect(Some(inspect));
     let secrets = search(bytes, false, &mut meter).ok()?;
     let (incomplete, steps) = (meter.incomplete, meter.steps());
-    let expanded = std::mem::take(&mut meter.expanded);
     *budget = meter.into_budget();
     let secrets = secrets.into_iter().map(|secret| secret.value).collect();
-    Some(Scan { secrets, incomplete, expanded, steps })
+    Some(Scan { secrets, incomplete, steps })
 }

@@ -1,5 +1,7 @@
 //! Decoding of single escape sequences, such as `%41`, `\x41` and `&#65;`.
 
+use super::letters;
+
 /// The byte that stands for an escape sequence of a character outside ASCII. It is neither a letter
 /// nor a digit, so a [`Skeleton`](super::skeleton::Skeleton) omits it.
 const OTHER: u8 = 0;
@@ -77,7 +79,7 @@ fn shifted((value, length): (u32, usize), by: usize) -> (u32, usize) {
 }
 
 fn ascii(value: u32) -> u8 {
-    u8::try_from(value).ok().filter(u8::is_ascii).unwrap_or(OTHER)
+    letters::plain(value).unwrap_or(OTHER)
 }
 
 /// Reads a number of at least `min` and at most `max` digits in base `radix` from the start of

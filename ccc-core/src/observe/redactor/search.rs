@@ -42,7 +42,11 @@ impl SecretSearch {
         if known.short().any(|form| memchr::memmem::find(content, form).is_some()) {
             return true;
         }
-        let skeletons = [Some(Skeleton::of(content, false)), Skeleton::unescaped(content, false)];
+        let skeletons = [
+            Some(Skeleton::of(content, false)),
+            Skeleton::unescaped(content, false),
+            Skeleton::without_markup(content, false),
+        ];
         skeletons.into_iter().flatten().any(|skeleton| {
             let mut is_found = false;
             known.pieces(&skeleton.bytes, |piece| {
@@ -76,7 +80,11 @@ pub(super) fn ranges(known: &Needles, text: &str) -> Vec<Range<usize>> {
         );
     }
     let bytes = text.as_bytes();
-    let skeletons = [Some(Skeleton::of(bytes, true)), Skeleton::unescaped(bytes, true)];
+    let skeletons = [
+        Some(Skeleton::of(bytes, true)),
+        Skeleton::unescaped(bytes, true),
+        Skeleton::without_markup(bytes, true),
+    ];
     for skeleton in skeletons.into_iter().flatten() {
         known.pieces(&skeleton.bytes, |piece| {
             ranges.push(skeleton.in_text(piece.at));

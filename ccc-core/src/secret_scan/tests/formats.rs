@@ -24,7 +24,7 @@ fn every_format_of_the_table_is_found() {
     for context in CONTEXTS {
         let value = match context.form {
             Form::Of(class, least, _) => random.text(class, least),
-            Form::Random => random.text(Class::Alnum, 40),
+            Form::Random | Form::Word => random.text(Class::Alnum, 40),
             Form::Hex => random.text(Class::LowerHex, 40),
             Form::Uuid => [8, 4, 4, 4, 12].map(|n| random.text(Class::LowerHex, n)).join("-"),
         };
@@ -157,6 +157,7 @@ fn special_cases(random: &mut Random) -> Vec<(String, &'static str)> {
         format!("PAT={}AZDO{}", random.text(Class::Alnum, 76), random.text(Class::Alnum, 4)),
         "Azure DevOps token",
     ));
+    cases.push((format!("key = \"{}-us12\"", random.text(Class::LowerHex, 32)), "Mailchimp key"));
     cases.push((
         format!("key: {}_{}_mmk", random.text(Class::Alnum, 6), random.text(Class::Alnum, 29)),
         "MaxMind key",
@@ -189,6 +190,8 @@ fn characters_that_only_some_tokens_of_a_format_have_are_found() {
         "nfp_q7Zt0LmV2x_d9RwYb4NcJ6hGf_1eUpA8iTo3",
         "https://team:ATBBq7Zt0LmV2x_d9RwYb4NcJ6hGfS1e@bitbucket.org/a/b",
         "figu_q7Zt0LmV2xKd9RwYb4NcJ6hGfS1eUpA8iTo3Zt0L",
+        "signkey-prod-5f1d8c07e2ab49636f0e7d21c4b83a955f1d8c07e2ab49636f0e7d21c4b83a95",
+        "wif = \"L4q7Zt9LmV2xKd9RwYb4NcJ6hGfS1eUpA8iTo3Zk4Q6kLJx2zqvP\"",
         "A3-Q7ZT0L-MV2XKD9RWYB-4NCJ6-HGFS1-EUPA8",
     ] {
         assert!(!formats_in(text).is_empty(), "{text}");
@@ -235,6 +238,11 @@ const ORDINARY: &[&str] = &[
     "https://user:$TOKEN@github.com/o/r", "https://user:$db_password@corp.io", "https://$user:$pass->word@corp.io/a", "http://localhost:8080?next=bob@corp.io",
     "AKIATESTTESTTESTTEST", "AKIAAAAAAAAAAAAAAAAA", "XX_AKIAVERYLONGNAMEOFAN", "_eyJ_eyJhbGciOiJIUzI1NiJ9", "abc_eyJhIjoxfQ.eyJhIjoxfQ.c2lnbmF0dXJlIG9mIGEgdGV4dA",
     "AZDO", "REAZDOWN", "_mmk", "re_create_index_for_all_users_of_2024_release", "sk_button_primary", "t1.micro", "c1.large.search", "const secret_store = vck_config",
+    // Examples of specifications, and names that begin like a key.
+    "napi_create_function_with_a_name_of_many_words", "napi_status napi_get_cb_info(napi_env env)", "e2b_sandbox_template", "squ_", "access-production-readiness-review-of-2024",
+    "key: rzp_live_your_key", "5f1d8c07e2ab49636f0e7d21c4b83a95-us-east-1", "arn:aws:s3:::5f1d8c07e2ab49636f0e7d21c4b83a95-us1-logs", "xpub661MyMwAqRbcFtXgS5sYJABqqG9YLmC4Q1Rdap9gSE8NqtwybGhePY2gZ29ESFjqJoCu1Rupje8YtGqsefD265TMg7usUDFdp6W1EGMcet8",
+    "xprv9s21ZrQH143K3QTDL4LXw2F7HEK3wJUD2nW2nRk4stbPy6cq3jPPqjiChkVvvNKmPGJxWUtg6LnF5kejMRNNU3TGtRBeJgk33yuGBxrMPHi",
+    "nsec1vl029mgpspedva04g90vltkh6fvh240zqtv9k0t9af8935ke9laqsnlfe5", "signkey-prod-12345678", "sk-lf-...", "sk-lf-00000000-0000-0000-0000-000000000000",
     // Hashes, identifiers and UUIDs.
     "integrity: sha512-Zk4Q6kLJx2zqvP3ePyzLk9tqgPvm8xXhQ9nCzSxvGJrT3mF1w5oUuB7yR2dKcVeA0HsNlIiEgXjM6aTqWbYfOw==",
     "token = \"3f2504e0-4f89-11d3-9a0c-0305e82c3301\"", "secret_hash = \"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\"",

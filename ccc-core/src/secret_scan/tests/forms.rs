@@ -132,6 +132,55 @@ fn encoded_and_split_secrets_are_found() {
         ),
         ("zlib", miniz_oxide::deflate::compress_to_vec_zlib(long.as_bytes(), 6)),
     ];
+    let dump = |columns: usize, line: &dyn Fn(usize, &[u8]) -> String| {
+        let lines = token.as_bytes().chunks(columns).enumerate();
+        lines.map(|(at, bytes)| line(at * columns, bytes) + "\n").collect::<String>()
+    };
+    let shown = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let pairs = |bytes: &[u8], by: &str| bytes.chunks(2).map(hex).collect::<Vec<_>>().join(by);
+    let each = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>();
+    let fullwidth = |b: u8| char::from_u32(0xfee0 + u32::from(b)).unwrap().to_string();
+    let cases = [
+        cases,
+        vec![
+            ("comments between letters", number(|b| (b as char).to_string(), "/**/").into()),
+            ("comment between literals", format!("\"{first}\" /* a */ + /* b */ \"{second}\"").into()),
+            ("tags", format!("<b>{first}</b><b>{second}</b>").into()),
+            ("tags between letters", number(|b| (b as char).to_string(), "</b><b>").into()),
+            ("tags with attributes", format!("{first}</span><span class=\"a\">{second}").into()),
+            ("comment of HTML", format!("{first}<!-- a -->{second}").into()),
+            ("fullwidth", number(fullwidth, "").into()),
+            ("one fullwidth letter", token.replacen('h', "\u{ff48}", 1).into()),
+            ("mathematical letters", token.replace('a', "\u{1d41a}").replace('p', "\u{1d429}").into()),
+            ("circled digits", token.replace('2', "\u{2461}").replace('h', "\u{24d7}").into()),
+            (
+                "xxd",
+                dump(16, &|at, b| format!("{at:08x}: {:<39}  {}", pairs(b, " "), shown(b))).into(),
+            ),
+            (
+                "xxd with single bytes",
+                dump(16, &|at, b| format!("{at:08x}: {:<47}  {}", each(b).join(" "), shown(b))).into(),
+            ),
+            (
+                "hexdump -C",
+                dump(16, &|at, b| {
+                    let parts: Vec<_> = b.chunks(8).map(|half| each(half).join(" ")).collect();
+                    format!("{at:08x}  {:<48}  |{}|", parts.join("  "), shown(b))
+                })
+                .into(),
+            ),
+            (
+                "hexdump",
+                dump(16, &|at, b| {
+                    let words = b.chunks(2).map(|w| format!("{:02x}{:02x}", w[1], w[0]));
+                    format!("{at:07x} {}", words.collect::<Vec<_>>().join(" "))
+                })
+                .into(),
+            ),
+            ("od", dump(16, &|at, b| format!("{at:07o} {}", each(b).join(" "))).into()),
+        ],
+    ]
+    .concat();
     // The headers of all levels, without and with a dictionary. The data refers to none.
     let levels = [0x01, 0x5e, 0x9c, 0xda, 0x20, 0x3f, 0x7d, 0xbb, 0xf9].map(|flags: u8| {
         let head = [&[b'x', flags][..], &[1, 2, 3, 4][..usize::from(flags >> 5 & 1) * 4]].concat();

@@ -30,6 +30,9 @@ const EC: &[u8] = b"\x2a\x86\x48\xce\x3d\x02\x01";
 const P256: &[u8] = b"\x2a\x86\x48\xce\x3d\x03\x01\x07";
 const ED25519: &[u8] = b"\x2b\x65\x70";
 const PBES2: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x05\x0d";
+/// Encryption with MD5 and DES of PKCS #5, and with SHA-1 and Triple DES of PKCS #12.
+const PBE_DES: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x05\x03";
+const PBE_3DES: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x0c\x01\x03";
 
 fn version(number: u8) -> Vec<u8> {
     element(2, &[number])
@@ -47,6 +50,29 @@ fn bytes(random: &mut Random, length: usize) -> Vec<u8> {
 
 fn ec(random: &mut Random) -> Vec<u8> {
     sequence(&[version(1), element(4, &bytes(random, 32)), element(0xa0, &element(6, P256))])
+}
+
+/// Returns a key that was encrypted with the algorithm `id`, without PBES2.
+fn encrypted(random: &mut Random, id: &[u8]) -> Vec<u8> {
+    let parameters = sequence(&[element(4, &bytes(random, 8)), element(2, &[8, 0])]);
+    sequence(&[sequence(&[element(6, id), parameters]), element(4, &bytes(random, 600))])
+}
+
+/// Returns the content of a file `key.p12` with a certificate and a key, as programs wrote it before
+/// PBES2.
+fn p12(random: &mut Random) -> Vec<u8> {
+    const DATA: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01";
+    const BAG: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x0c\x0a\x01\x02";
+    let bag = sequence(&[element(6, BAG), element(0xa0, &encrypted(random, PBE_3DES))]);
+    let inside = element(0xa0, &element(4, &sequence(&[bag])));
+    let content = sequence(&[sequence(&[element(6, DATA), inside])]);
+    sequence(&[version(3), sequence(&[element(6, DATA), element(0xa0, &element(4, &content))])])
+}
+
+/// Returns a key of RSA in Microsoft's format, with this identifier of the algorithm.
+fn microsoft(random: &mut Random, algorithm: u8) -> Vec<u8> {
+    let head = [7, 2, 0, 0, 0, algorithm, 0, 0].to_vec();
+    [head, b"RSA2\0\x08\0\0\x01\0\x01\0".to_vec(), bytes(random, 1_152)].concat()
 }
 
 /// Returns a key of PKCS #8.
@@ -71,6 +97,11 @@ fn keys(random: &mut Random) -> Vec<(&'static str, Vec<u8>)> {
             "encrypted",
             sequence(&[sequence(&[id(PBES2), parameters]), element(4, &bytes(random, 64))]),
         ),
+        ("encrypted with DES", encrypted(random, PBE_DES)),
+        ("encrypted with Triple DES", encrypted(random, PBE_3DES)),
+        ("PKCS #12", p12(random)),
+        ("Microsoft, key exchange", microsoft(random, 0xa4)),
+        ("Microsoft, signature", microsoft(random, 0x24)),
         (
             "DSA",
             sequence(&[
@@ -153,12 +184,27 @@ fn public_keys_cut_off_keys_and_marked_keys_of_tests_are_no_secrets() {
         assert_eq!(formats_in(&text[..24]), [""; 0], "{name}");
         let lines: Vec<_> =
             text.as_bytes().chunks(64).map(|c| std::str::from_utf8(c).unwrap()).collect();
+        // The mark is not near the key inside of PKCS #12.
+        if name == "PKCS #12" {
+            continue;
+        }
         for (label, between) in
             [("RSA TESTING KEY", "\n"), ("TESTING KEY", "\n    "), ("EC TESTING KEY", "\\n")]
         {
             let text = format!("-----BEGIN {label}-----{between}{}", lines.join(between));
             assert_eq!(formats_in(&text), [""; 0], "{name}: {text}");
         }
+    }
+    // Encrypted certificates and the public key of Microsoft's format.
+    let parameters = sequence(&[element(4, &bytes(&mut random, 8)), element(2, &[8, 0])]);
+    let algorithm = sequence(&[id(PBE_3DES), parameters]);
+    let data = element(0x80, &bytes(&mut random, 900));
+    let certificates = sequence(&[id(b"\x2a\x03"), algorithm, data]);
+    let mut public = microsoft(&mut random, 0xa4);
+    (public[0], public[11]) = (6, b'1');
+    for der in [certificates, public, b"\x07\x02\0\0\0\xa4\0\0RSA2 is a header".to_vec()] {
+        assert_eq!(formats_in(&der), [""; 0]);
+        assert_eq!(formats_in(base64(&der)), [""; 0]);
     }
     for text in ["const MAGIC: &[u8] = b\"openssh-key-v1\\0\";", "openssh-key-v1\0 and more text"] {
         assert_eq!(formats_in(text), [""; 0], "{text}");

@@ -6,8 +6,11 @@ mod assigned;
 mod encodings;
 mod formats;
 mod forms;
+mod images;
 mod keys;
+mod layouts;
 mod limits;
+mod randomness;
 mod speed;
 
 use std::sync::atomic::AtomicBool;
