@@ -181,6 +181,11 @@ impl Config {
         let mut config: Self = Value::Table(table).try_into().map_err(|_: toml::de::Error| {
             invalid("the configuration is invalid: its settings contradict each other".to_owned())
         })?;
+        if !config.policy.mention.starts_with('@') {
+            let line = "policy.mention does not begin with @, so that every comment with this word would start a \
+                        run: write a mention such as @claude";
+            return Err(invalid(line.to_owned()));
+        }
         config.unknown_variables = unknown_variables;
         config.github.private_key = take(&secrets, "github", "private_key");
         config.github.webhook_secret = take(&secrets, "github", "webhook_secret");

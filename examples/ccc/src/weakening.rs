@@ -15,6 +15,8 @@ enum Kind {
     NamedActors,
     Reopened,
     UnprotectedFiles,
+    RawLfs,
+    OtherPolicy,
     AnyImage,
     SetupHosts,
     AgentHosts,
@@ -175,8 +177,10 @@ fn of_policy(weakening: &Weakening) -> (Kind, &'static str) {
         Weakening::AnyImage => (Kind::AnyImage, "policy.images"),
         Weakening::SetupHosts(_) => (Kind::SetupHosts, "policy.setup_hosts"),
         Weakening::AgentHosts(_) => (Kind::AgentHosts, "policy.agent_hosts"),
+        Weakening::UnprotectedClass(_) => (Kind::UnprotectedFiles, "policy.protected_classes"),
+        Weakening::RawLfs => (Kind::RawLfs, "policy.allow_raw_lfs"),
         // A kind that a later version adds concerns the policy too.
-        _ => (Kind::UnprotectedFiles, "policy.protected_classes"),
+        _ => (Kind::OtherPolicy, "policy"),
     }
 }
 
@@ -235,6 +239,7 @@ mod tests {
             (STRANGERS, "accounts with read permission"),
             ("[policy]\nallowed_actors = [7, 8]", "any permission: 7, 8"),
             ("[policy]\ndangerously_unisolated = true", "policy.dangerously_unisolated"),
+            ("[policy]\nallow_raw_lfs = true", "(setting policy.allow_raw_lfs)"),
             ("[policy]\nimages = ['*']", "every image"),
             (
                 "[policy]\nsetup_hosts = ['pypi.org']",

@@ -33,8 +33,7 @@ fn digits(text: &[u8], alphabet: &str) -> Vec<u8> {
     let width = alphabet.len().ilog2() as usize;
     let bits: Vec<u8> =
         text.iter().flat_map(|byte| (0..8).rev().map(move |at| byte >> at & 1)).collect();
-    let value =
-        |group: &[u8]| (0..width).fold(0, |all, at| all << 1 | group.get(at).unwrap_or(&0));
+    let value = |group: &[u8]| (0..width).fold(0, |all, at| all << 1 | group.get(at).unwrap_or(&0));
     bits.chunks(width).map(|group| alphabet.as_bytes()[usize::from(value(group))]).collect()
 }
 

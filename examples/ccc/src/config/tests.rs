@@ -68,6 +68,7 @@ fn an_error_names_the_wrong_setting() {
         ("[github]\nwebhook_secret = 'x'", None, "a secret and must not be in this file"),
         ("a = ", None, "line 1"),
         ("[policy]\npermission = 'some'", None, "triage, write, maintain or admin"),
+        ("[policy]\nmention = 'claude'", None, "write a mention such as @claude"),
     ] {
         let error = load(file, variable.as_slice()).unwrap_err().to_string();
         assert!(error.contains(expected), "{file:?} {variable:?}: {error}");
