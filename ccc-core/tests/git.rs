@@ -27,6 +27,8 @@ mod environment;
 mod expected;
 #[path = "git/file_names.rs"]
 mod file_names;
+#[path = "git/filters.rs"]
+mod filters;
 #[path = "git/hostile.rs"]
 mod hostile;
 #[path = "git/http_server.rs"]

@@ -84,6 +84,11 @@ async fn the_state_of_the_agent_s_git_is_ignored() {
         "echo x > new; rm -rf .git; ln -s ../../.. .git".to_owned(),
         "echo x > new; rm -rf .git; mkfifo .git".to_owned(),
         "echo x > new; chmod 0 .git/objects .git/refs".to_owned(),
+        // Git would wait for a writer of these pipes.
+        "echo x > new; rm -rf .git; mkdir -p .git/objects/00 .git/objects/pack .git/objects/info .git/refs/heads .git/info; \
+         cd .git; mkfifo HEAD index config packed-refs shallow refs/heads/main objects/00/$(printf %038d 0) \
+         objects/pack/pack-1.idx objects/pack/pack-1.pack objects/info/alternates objects/info/commit-graph info/attributes"
+            .to_owned(),
         "echo x > new; git config core.worktree /; git config core.bare true".to_owned(),
         "echo x > new; git config core.fileMode false; git config core.ignoreCase true".to_owned(),
         "echo x > new; echo 'new' > .git/info/exclude; git config core.excludesFile /x".to_owned(),

@@ -20,6 +20,8 @@ async fn a_repository_with_special_files_is_refused_and_blocks_nothing() {
         ("objects/info/commit-graphs/a", "the file objects/info/commit-graphs/a"),
         ("objects/pack/pack-1.idx", "the file objects/pack/pack-1.idx"),
         ("objects/00", "the file objects/00"),
+        ("objects/00/11111111111111111111111111111111111111", "the file objects/00/1111"),
+        ("objects/00/other", "the file objects/00/other"),
         ("reftable/tables.list", "the file reftable/tables.list"),
         ("description", ""),
     ] {
