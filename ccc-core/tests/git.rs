@@ -7,18 +7,32 @@
 mod attributes;
 #[path = "git/branches.rs"]
 mod branches;
+#[path = "git/cancelled.rs"]
+mod cancelled;
+#[path = "git/change_limits.rs"]
+mod change_limits;
+#[path = "git/changes.rs"]
+mod changes;
 #[path = "git/checkout.rs"]
 mod checkout;
-#[path = "git/collect.rs"]
-mod collect;
 #[path = "git/commit.rs"]
 mod commit;
 #[path = "git/data_dir.rs"]
 mod data_dir;
 #[path = "git/data_dir_acl.rs"]
 mod data_dir_acl;
+#[path = "git/environment.rs"]
+mod environment;
+#[path = "git/expected.rs"]
+mod expected;
+#[path = "git/file_names.rs"]
+mod file_names;
+#[path = "git/filters.rs"]
+mod filters;
 #[path = "git/hostile.rs"]
 mod hostile;
+#[path = "git/http_server.rs"]
+mod http_server;
 #[path = "git/limits.rs"]
 mod limits;
 #[path = "git/push.rs"]
@@ -29,5 +43,9 @@ mod remote;
 mod root;
 #[path = "git/run_user.rs"]
 mod run_user;
+#[path = "git/secrets.rs"]
+mod secrets;
+#[path = "git/special_files.rs"]
+mod special_files;
 #[path = "git/support.rs"]
 mod support;

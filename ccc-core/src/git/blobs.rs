@@ -1,9 +1,11 @@
 //! Reading of git objects, many at a time.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::ControlFlow;
 
 use super::HostGit;
 use super::diff_index::malformed;
+use super::nul_records::NulRecords;
 use crate::{ObjectId, Result, RunId};
 
 impl HostGit {
@@ -57,6 +59,35 @@ impl HostGit {
             .run()
             .await?;
         Ok(String::from_utf8_lossy(&listed).lines().map(str::to_owned).collect())
+    }
+
+    /// Returns the files in the commit `base` whose contents are one of `objects`: the id of the object
+    /// and the path.
+    pub(super) async fn paths_of_objects(
+        &self,
+        run: RunId,
+        base: &ObjectId,
+        objects: &HashSet<&str>,
+    ) -> Result<Vec<(String, Vec<u8>)>> {
+        let (mut found, mut records) = (Vec::new(), NulRecords::default());
+        self.git("ls-tree")
+            .dir(&self.paths(run).git_dir)
+            .args(["-r", "-z", "--full-tree", base.as_str()])
+            .run_streamed(|chunk| {
+                records.read(chunk, |record| {
+                    // `<mode> <type> <object>TAB<path>`
+                    if let Some(tab) = memchr::memchr(b'\t', record)
+                        && let Ok(header) = std::str::from_utf8(&record[..tab])
+                        && let Some(object) = header.split(' ').nth(2)
+                        && objects.contains(object)
+                    {
+                        found.push((object.to_owned(), record[tab + 1..].to_vec()));
+                    }
+                    ControlFlow::Continue(())
+                })
+            })
+            .await?;
+        Ok(found)
     }
 }
 

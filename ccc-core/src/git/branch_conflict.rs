@@ -35,7 +35,7 @@ impl HostGit {
         match names.find(conflicts) {
             None => Ok(()),
             Some(name) => {
-                let name = name.trim_start_matches("refs/heads/");
+                let name = name.strip_prefix("refs/heads/").unwrap_or(name);
                 Err(Error::new(
                     ErrorKind::AlreadyExists,
                     format!(

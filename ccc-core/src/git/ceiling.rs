@@ -173,6 +173,7 @@ fn activity(subcommand: &str) -> String {
     match subcommand {
         "add" => "stored the changed files",
         "cat-file" => "read the contents of files",
+        "check-attr" => "compared the files with the attributes",
         "diff-index" | "diff-tree" => "compared the changes with the base commit",
         "fetch" => "fetched the repository",
         "ls-files" => "listed the changed files and applied the ignore patterns",

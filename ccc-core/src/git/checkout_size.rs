@@ -33,12 +33,13 @@ struct Size {
 }
 
 impl HostGit {
-    /// Checks that the files of the commit `base` in `mirror` fit into a workspace.
+    /// Checks that the files of the commit `base` in `mirror` fit into a workspace. Returns their total
+    /// size in bytes.
     ///
     /// # Errors
     /// [`ErrorKind::LimitExceeded`] if the commit has more files and directories or more bytes than
     /// the limits allow, or a path that is too long. The count then stops at the limit.
-    pub(super) async fn check_checkout_size(&self, mirror: &Path, base: &ObjectId) -> Result<()> {
+    pub(super) async fn check_checkout_size(&self, mirror: &Path, base: &ObjectId) -> Result<u64> {
         let (root, directory) = (Arc::clone(&self.root), mirror.to_owned());
         let cached = spawn_blocking(move || {
             let relative = directory.strip_prefix(root.path()).unwrap_or(&directory);
@@ -46,7 +47,7 @@ impl HostGit {
             root.below(relative)?.read(CACHE, 200)
         });
         if let Some(size) = cached.await?.and_then(|text| read_cache(&text, base)) {
-            return size.check(&self.limits, base);
+            return size.check(&self.limits, base).map(|()| size.bytes);
         }
         let (mut count, mut records) = (Count::new(self.limits, base), NulRecords::default());
         self.git("ls-tree")
@@ -57,7 +58,8 @@ impl HostGit {
             .await?;
         let size = count.finish()?;
         let text = format!("{base} {} {}\n", size.entries, size.bytes);
-        write_private(&mirror.join(CACHE), text).await
+        write_private(&mirror.join(CACHE), text).await?;
+        Ok(size.bytes)
     }
 }
 

@@ -77,7 +77,10 @@ impl HostGit {
         if let Some(finding) = self.check_limits(run, &names, policy).await? {
             return refuse(finding);
         }
-        let conversions = self.conversions(run, &names).await?;
+        let conversions = match self.conversions(run, &names).await? {
+            Ok(conversions) => conversions,
+            Err(finding) => return refuse(finding),
+        };
         if let Some(finding) = self.add(run, names, conversions, policy.max_bytes).await? {
             return refuse(finding);
         }
@@ -103,7 +106,7 @@ impl HostGit {
         {
             return Ok(Collected::Refused(refusal));
         }
-        match self.check_filtered(run, &records, &sizes, policy).await? {
+        match self.check_filtered(run, base, &records, &sizes, policy).await? {
             Ok(permitted) => exceptions.extend(permitted),
             Err(finding) => return refuse(finding),
         }

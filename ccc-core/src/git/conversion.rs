@@ -4,9 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
 use super::HostGit;
-use super::attributes::{self, AttributesFile};
+use super::attributes::{self, AttributesFile, Names};
 use super::blocking::{spawn_blocking, unusable};
 use super::diff_index::malformed;
+use super::finding::Finding;
 use super::nul_records::NulRecords;
 use crate::{Error, ErrorKind, ObjectId, Result, RunId};
 
@@ -59,17 +60,16 @@ impl HostGit {
     ///
     /// # Errors
     /// [`ErrorKind::LimitExceeded`] if the attributes files are too many or too large.
-    pub(super) async fn base_attributes(&self, run: RunId, base: &ObjectId) -> Result<String> {
-        let (mut paths, mut objects, mut bytes) = (Vec::new(), Vec::new(), 0_u64);
+    pub(super) async fn base_attributes(&self, run: RunId, base: &ObjectId) -> Result<Vec<u8>> {
+        let (mut files, mut bytes) = (Vec::new(), 0_u64);
         let mut records = NulRecords::default();
         let mut receive = |record: &[u8]| {
             let Some((object, size, path)) = attributes_file(record) else {
                 return ControlFlow::Continue(());
             };
             bytes = bytes.saturating_add(size);
-            objects.push(object);
-            paths.push(path);
-            if paths.len() > MAX_FILES || bytes > MAX_BYTES {
+            files.push((object, path));
+            if files.len() > MAX_FILES || bytes > MAX_BYTES {
                 return ControlFlow::Break(());
             }
             ControlFlow::Continue(())
@@ -79,57 +79,81 @@ impl HostGit {
             .args(["-r", "-l", "-z", "--full-tree", base.as_str()])
             .run_streamed(|chunk| records.read(chunk, &mut receive))
             .await?;
-        let too_large = || {
-            let line = format!(
-                "the commit {base} has more than {MAX_FILES} .gitattributes files, or in them more than {MAX_BYTES} \
-                 bytes or more than {MAX_PATTERNS} patterns for line ends and filters: remove some of them"
-            );
-            Error::new(ErrorKind::LimitExceeded, line)
-        };
-        if paths.len() > MAX_FILES || bytes > MAX_BYTES {
+        if files.len() > MAX_FILES || bytes > MAX_BYTES {
             return Err(too_large());
         }
+        self.render_attributes(run, files, &attributes::BASE).await
+    }
+
+    /// Returns the rendered attributes of `files`, each an object and the directory of the file.
+    ///
+    /// # Errors
+    /// [`ErrorKind::LimitExceeded`] if the files have too many patterns, or a line that is too long.
+    pub(super) async fn render_attributes(
+        &self,
+        run: RunId,
+        files: Vec<(String, Vec<u8>)>,
+        names: &Names,
+    ) -> Result<Vec<u8>> {
+        let (objects, directories): (Vec<_>, Vec<_>) = files.into_iter().unzip();
         let contents =
             if objects.is_empty() { Vec::new() } else { self.blobs(run, &objects).await? };
-        let mut files: Vec<_> = paths
+        let mut files: Vec<_> = directories
             .into_iter()
             .zip(contents)
             .map(|(directory, content)| AttributesFile { directory, content })
             .collect();
-        let rendered = attributes::render(&mut files);
+        let rendered = attributes::render(&mut files, names)?;
         if memchr::memchr_iter(b'\n', &rendered).count() > MAX_PATTERNS {
             return Err(too_large());
         }
-        String::from_utf8(rendered).map_err(|_| malformed())
+        Ok(rendered)
     }
 
-    /// Returns the conversion of each of the changed files `names` of `run`.
+    /// Checks the number and the total size of the attributes files `objects`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::LimitExceeded`] if the attributes files are too many or too large.
+    pub(super) async fn check_attributes(&self, run: RunId, objects: &[&str]) -> Result<()> {
+        if objects.len() > MAX_FILES {
+            return Err(too_large());
+        }
+        let sizes = self.object_sizes(run, objects).await?;
+        let bytes = objects.iter().filter_map(|object| sizes.get(*object)).sum::<u64>();
+        if bytes > MAX_BYTES { Err(too_large()) } else { Ok(()) }
+    }
+
+    /// Returns the conversion of each of the changed files `names` of `run`. Returns a finding if git
+    /// exceeds its limits.
     pub(super) async fn conversions(
         &self,
         run: RunId,
         names: &[Vec<u8>],
-    ) -> Result<Vec<Conversion>> {
+    ) -> Result<std::result::Result<Vec<Conversion>, Finding>> {
         if !self.has_attributes(run).await? {
-            return Ok(vec![Conversion::None; names.len()]);
+            return Ok(Ok(vec![Conversion::None; names.len()]));
         }
-        let printed = self
+        let call = self
             .git("check-attr")
             .dir(&self.paths(run).git_dir)
             .reads_workspace()
             .args(["-z", "--stdin", "text", "crlf", "eol"])
-            .stdin(nul_list(names))
-            .run()
-            .await?;
+            .stdin(nul_list(names));
+        let printed = match call.run().await {
+            Ok(printed) => printed,
+            // The number of files and their names determine the time that git needs.
+            Err(error) => return Finding::of_limit(error).map(Err),
+        };
         let mut found = parse(&printed, names).ok_or_else(malformed)?;
         self.keep_old_line_ends(run, names, &mut found).await?;
-        Ok(found)
+        Ok(Ok(found))
     }
 
     /// Returns whether the commit that `run` is based on has attributes with an effect.
     pub(super) async fn has_attributes(&self, run: RunId) -> Result<bool> {
         let file = self.paths(run).git_dir.join("info/attributes");
         let text = spawn_blocking(move || std::fs::read(&file).map_err(|e| unusable(&file, &e)));
-        Ok(text.await? != with_copies(run, &attributes::render(&mut [])))
+        Ok(text.await? != with_copies(run, &attributes::render(&mut [], &attributes::BASE)?))
     }
 
     /// Sets the conversion of files to [`Conversion::None`] whose old contents have the line end
@@ -181,6 +205,14 @@ impl HostGit {
         }
         Ok(())
     }
+}
+
+fn too_large() -> Error {
+    let line = format!(
+        "the repository has more than {MAX_FILES} .gitattributes files, or in them more than {MAX_BYTES} bytes or \
+         more than {MAX_PATTERNS} patterns for line ends and filters: remove some of them"
+    );
+    Error::new(ErrorKind::LimitExceeded, line)
 }
 
 /// Returns `attributes` with lines for the copies of changed files of `run` (see [`super::add`]).

@@ -2,16 +2,24 @@
 //!
 //! The service side runs no filter. The file that an agent writes is therefore not what the
 //! repository stores: a large file instead of a pointer, or a secret in plain text.
+//!
+//! Files of Git LFS, git-crypt and transcrypt that are converted have a form that shows it. Whether
+//! another filter, such as nbstripout, would change a file depends on its program and its settings,
+//! which are not part of a repository. Only contents that the base stores with this filter are known
+//! to be converted.
+
+use std::collections::{BTreeSet, HashSet};
+use std::path::Path;
 
 use super::HostGit;
-use super::attributes::{self, AttributesFile, FILTER};
+use super::attributes::{BASE, CHANGED, directory_of_attributes};
 use super::blocking::write_private;
 use super::changes::escaped;
 use super::conversion::nul_list;
 use super::diff_index::{NO_OBJECT, Record, malformed};
 use super::finding::Finding;
 use crate::policy::TrustPolicy;
-use crate::{Result, RunId};
+use crate::{ObjectId, Result, RunId};
 
 /// The name of the filter of Git LFS.
 const LFS: &str = "lfs";
@@ -23,37 +31,47 @@ const MAX_NAMED: usize = 20;
 
 impl HostGit {
     /// Checks that no file in `records`, whose sizes are `sizes`, has a filter and contents that the
-    /// filter did not convert. Filters count that the base or the agent's changes name. Returns lines
-    /// for the pull request if `policy` permits such files, and a finding if it does not.
+    /// filter did not convert. Filters count that the attributes of the commit `base` or those after the
+    /// change name. Returns lines for the pull request if `policy` permits such files, and a finding if
+    /// it does not.
     pub(super) async fn check_filtered(
         &self,
         run: RunId,
+        base: &ObjectId,
         records: &[Record],
         sizes: &[u64],
         policy: &TrustPolicy,
     ) -> Result<std::result::Result<Vec<String>, Finding>> {
-        let filters = self.filters(run, records).await?;
-        let (mut lfs, mut other) = (Vec::new(), Vec::new());
-        for ((record, size), filter) in records.iter().zip(sizes).zip(filters) {
-            let Some(filter) = filter else { continue };
+        let filters = match self.filters(run, records).await? {
+            Ok(filters) => filters,
+            Err(finding) => return Ok(Err(finding)),
+        };
+        let mut raw = Vec::new();
+        for ((record, size), filters) in records.iter().zip(sizes).zip(filters) {
             let stays = record.new_object == NO_OBJECT || record.new_object == record.old_object;
-            if stays
-                || record.new_mode == "120000"
-                || self.is_converted(run, record, *size, &filter).await?
-            {
+            if stays || record.new_mode == "120000" {
                 continue;
             }
-            if filter == LFS {
-                lfs.push(record.path.clone());
-            } else {
-                other.push(record.path.clone());
+            for filter in filters {
+                if !self.is_converted(run, record, *size, &filter).await? {
+                    raw.push((record, filter));
+                }
             }
         }
-        if !other.is_empty() {
-            let reason = "the repository stores the changed files through a git filter, which does not run \
-                          here: a commit would contain the files as they are";
-            return Ok(Err(Finding::new(reason, other)));
+        if let Err(finding) = self.remove_stored(run, base, &mut raw).await? {
+            return Ok(Err(finding));
         }
+        let (mut lfs, mut other): (Vec<_>, Vec<_>) =
+            raw.into_iter().partition(|(_, filter)| filter == LFS);
+        let paths = |raw: &mut Vec<(&Record, String)>| {
+            raw.dedup_by(|(one, _), (other, _)| one.path == other.path);
+            raw.iter().map(|(record, _)| record.path.clone()).collect::<Vec<_>>()
+        };
+        if !other.is_empty() {
+            let names: BTreeSet<_> = other.iter().map(|(_, filter)| filter.clone()).collect();
+            return Ok(Err(Finding::new(filter_reason(&names), paths(&mut other))));
+        }
+        let lfs = paths(&mut lfs);
         if !lfs.is_empty() && !policy.allow_raw_lfs {
             let reason = "the repository stores the changed files with Git LFS, which does not run here: a \
                           commit would contain the files themselves instead of pointers";
@@ -66,52 +84,106 @@ impl HostGit {
         Ok(Ok(lfs.iter().take(MAX_NAMED).map(line).collect()))
     }
 
-    /// Returns the name of the filter of each file in `records`.
-    async fn filters(&self, run: RunId, records: &[Record]) -> Result<Vec<Option<String>>> {
-        let git_dir = self.paths(run).git_dir;
-        let changed: Vec<&Record> = records
-            .iter()
-            .filter(|r| r.new_object != NO_OBJECT && r.new_mode != "120000")
-            .filter(|r| directory_of_attributes(&r.path).is_some())
-            .collect();
-        if changed.is_empty() && !self.has_attributes(run).await? {
-            return Ok(vec![None; records.len()]);
+    /// Returns the names of the filters of each file in `records`: by the attributes of the base, and by
+    /// those after the change. Returns a finding if git exceeds its limits, or if the attributes after
+    /// the change do.
+    async fn filters(
+        &self,
+        run: RunId,
+        records: &[Record],
+    ) -> Result<std::result::Result<Vec<BTreeSet<String>>, Finding>> {
+        let is_changed = records.iter().any(|r| directory_of_attributes(&r.path).is_some());
+        if !is_changed && !self.has_attributes(run).await? {
+            return Ok(Ok(vec![BTreeSet::new(); records.len()]));
         }
-        let objects: Vec<String> = changed.iter().map(|r| r.new_object.clone()).collect();
-        let contents =
-            if objects.is_empty() { Vec::new() } else { self.blobs(run, &objects).await? };
-        let mut files: Vec<_> = changed
+        let mut attributes = vec![BASE.filter];
+        let mut changed = None;
+        if is_changed {
+            let rendered = match self.changed_attributes(run).await {
+                Ok(rendered) => rendered,
+                Err(error) => return Finding::of_limit(error).map(Err),
+            };
+            let file = self.paths(run).git_dir.join("changed-attributes");
+            write_private(&file, rendered).await?;
+            attributes.push(CHANGED.filter);
+            changed = Some(file);
+        }
+        let names: Vec<_> = records.iter().map(|record| record.path.as_slice()).collect();
+        self.filters_of(run, &names, &attributes, changed.as_deref()).await
+    }
+
+    /// Returns the rendered attributes files of the git index of `run`.
+    async fn changed_attributes(&self, run: RunId) -> Result<Vec<u8>> {
+        let files = self.attributes_in_index(run).await?;
+        let objects: Vec<_> = files.iter().map(|(object, _)| object.as_str()).collect();
+        self.check_attributes(run, &objects).await?;
+        self.render_attributes(run, files, &CHANGED).await
+    }
+
+    /// Returns the values of `attributes` of each file in `names` that name a filter. `changed` is the
+    /// file with the attributes after the change.
+    async fn filters_of(
+        &self,
+        run: RunId,
+        names: &[&[u8]],
+        attributes: &[&str],
+        changed: Option<&Path>,
+    ) -> Result<std::result::Result<Vec<BTreeSet<String>>, Finding>> {
+        let mut call = self.git("check-attr").dir(&self.paths(run).git_dir).reads_workspace();
+        if let Some(file) = changed {
+            call = call.setting(format!("core.attributesFile={}", file.display()));
+        }
+        let call = call.args(["-z", "--stdin"]).args(attributes).stdin(nul_list(names));
+        let printed = match call.run().await {
+            Ok(printed) => printed,
+            // The number of files and their names determine the time that git needs.
+            Err(error) => return Finding::of_limit(error).map(Err),
+        };
+        let mut fields = printed.split(|byte| *byte == 0);
+        let mut filters_of_one = |name: &[u8]| {
+            let mut found = BTreeSet::new();
+            for attribute in attributes {
+                let matches = fields.next()? == name && fields.next()? == attribute.as_bytes();
+                match fields.next().filter(|_| matches)? {
+                    b"unspecified" | b"unset" | b"set" => {}
+                    filter => {
+                        found.insert(String::from_utf8_lossy(filter).into_owned());
+                    }
+                }
+            }
+            Some(found)
+        };
+        let found: Option<Vec<_>> = names.iter().map(|name| filters_of_one(name)).collect();
+        found.ok_or_else(malformed).map(Ok)
+    }
+
+    /// Removes from `raw` the files whose contents the commit `base` stores at another path with the same
+    /// filter, for example because the agent moved a file. Returns a finding if git exceeds its limits.
+    async fn remove_stored(
+        &self,
+        run: RunId,
+        base: &ObjectId,
+        raw: &mut Vec<(&Record, String)>,
+    ) -> Result<std::result::Result<(), Finding>> {
+        if raw.is_empty() {
+            return Ok(Ok(()));
+        }
+        let objects: HashSet<&str> = raw.iter().map(|(record, _)| &*record.new_object).collect();
+        let stored = self.paths_of_objects(run, base, &objects).await?;
+        let names: Vec<_> = stored.iter().map(|(_, path)| path.as_slice()).collect();
+        let filters = match self.filters_of(run, &names, &[BASE.filter], None).await? {
+            Ok(filters) => filters,
+            Err(finding) => return Ok(Err(finding)),
+        };
+        let stored: HashSet<(&str, &str)> = stored
             .iter()
-            .zip(contents)
-            .filter_map(|(record, content)| {
-                let directory = directory_of_attributes(&record.path)?.to_vec();
-                Some(AttributesFile { directory, content })
+            .zip(&filters)
+            .flat_map(|((object, _), filters)| {
+                filters.iter().map(|f| (object.as_str(), f.as_str()))
             })
             .collect();
-        let file = git_dir.join("changed-attributes");
-        write_private(&file, attributes::render(&mut files)).await?;
-        let names: Vec<&Vec<u8>> = records.iter().map(|record| &record.path).collect();
-        let printed = self
-            .git("check-attr")
-            .dir(&git_dir)
-            .setting(format!("core.attributesFile={}", file.display()))
-            .reads_workspace()
-            .args(["-z", "--stdin", FILTER])
-            .stdin(nul_list(&names))
-            .run()
-            .await?;
-        let mut fields = printed.split(|byte| *byte == 0);
-        names
-            .iter()
-            .map(|name| {
-                let (path, _) = (fields.next(), fields.next());
-                let value = fields.next().filter(|_| path == Some(name.as_slice()));
-                match value.ok_or_else(malformed)? {
-                    b"unspecified" | b"unset" | b"set" => Ok(None),
-                    filter => Ok(Some(String::from_utf8_lossy(filter).into_owned())),
-                }
-            })
-            .collect()
+        raw.retain(|(record, filter)| !stored.contains(&(&*record.new_object, filter.as_str())));
+        Ok(Ok(()))
     }
 
     /// Returns whether the new contents of the file in `record` have the form that `filter` produces.
@@ -122,13 +194,31 @@ impl HostGit {
         size: u64,
         filter: &str,
     ) -> Result<bool> {
-        if filter == LFS && size > MAX_POINTER {
+        if filter == LFS && size > MAX_POINTER || !has_known_form(filter) {
             return Ok(false);
         }
         let contents = self.blobs(run, std::slice::from_ref(&record.new_object)).await?;
         let content = contents.first().ok_or_else(malformed)?;
         Ok(has_form(content, filter))
     }
+}
+
+/// Returns the reason for the refusal of files with the filters `names`.
+fn filter_reason(names: &BTreeSet<String>) -> String {
+    let (filters, attributes): (Vec<_>, Vec<_>) =
+        names.iter().map(|name| (format!("`{name}`"), format!("`filter={name}`"))).unzip();
+    format!(
+        "the repository stores the changed files through a git filter, which does not run here: a commit would \
+         contain the files as they are: a person must commit them where the filter {} runs, or remove the attribute \
+         {} from .gitattributes",
+        filters.join(" or "),
+        attributes.join(" or ")
+    )
+}
+
+/// Returns whether [`has_form`] knows the form that `filter` produces.
+fn has_known_form(filter: &str) -> bool {
+    filter == LFS || filter == "crypt" || filter.starts_with("git-crypt")
 }
 
 /// Returns whether `content` has the form that `filter` produces. The filter of an unknown name
@@ -145,14 +235,6 @@ fn has_form(content: &[u8], filter: &str) -> bool {
         // `Salted__` in base64, which OpenSSL writes: https://github.com/elasticdog/transcrypt
         "crypt" => content.starts_with(b"U2FsdGVkX1"),
         _ => false,
-    }
-}
-
-/// Returns the directory of the attributes file at `path`, or `None` for every other path.
-fn directory_of_attributes(path: &[u8]) -> Option<&[u8]> {
-    match path.strip_suffix(b".gitattributes")? {
-        b"" => Some(b""),
-        directory => directory.strip_suffix(b"/"),
     }
 }
 
@@ -177,14 +259,6 @@ mod tests {
             (pointer, "other", false),
         ] {
             assert_eq!(has_form(content.as_bytes(), filter), expected, "{filter}: {content}");
-        }
-        for (path, expected) in [
-            (".gitattributes", Some("")),
-            ("a/b/.gitattributes", Some("a/b")),
-            ("a.gitattributes", None),
-            ("/.gitattributes", Some("")),
-        ] {
-            assert_eq!(directory_of_attributes(path.as_bytes()), expected.map(str::as_bytes));
         }
     }
 }

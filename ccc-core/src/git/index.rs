@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
 use super::HostGit;
+use super::attributes::directory_of_attributes;
 use super::nul_records::NulRecords;
 use super::submodules::Submodules;
 use crate::{Result, RunId};
@@ -56,6 +57,24 @@ impl HostGit {
             {
                 let object = String::from_utf8_lossy(object).into_owned();
                 found.insert(entry[tab + 1..].to_vec(), object);
+            }
+        })
+        .await?;
+        Ok(found)
+    }
+
+    /// Returns the attributes files in the git index of `run`: the id of the object, and the directory
+    /// of the file.
+    pub(super) async fn attributes_in_index(&self, run: RunId) -> Result<Vec<(String, Vec<u8>)>> {
+        let mut found = Vec::new();
+        self.read_index(run, &["--stage"], |entry| {
+            // Git does not follow a symlink with this name.
+            if let Some(tab) = memchr::memchr(b'\t', entry)
+                && entry.starts_with(b"100")
+                && let Some(directory) = directory_of_attributes(&entry[tab + 1..])
+                && let Some(object) = entry[..tab].split(|byte| *byte == b' ').nth(1)
+            {
+                found.push((String::from_utf8_lossy(object).into_owned(), directory.to_vec()));
             }
         })
         .await?;

@@ -65,10 +65,11 @@ impl HostGit {
         prepared?;
         // Before anything of the repository is written, because the checkout can be much larger
         // than the fetched objects.
-        self.check_checkout_size(&mirror, &base).await?;
+        let bytes = self.check_checkout_size(&mirror, &base).await?;
         let attributes = self.base_attributes(run, &base).await?;
+        self.check_converted_size(run, &base, &attributes, bytes).await?;
         write_private(&paths.workspace.join(".git/info/attributes"), attributes.clone()).await?;
-        let attributes = with_copies(run, attributes.as_bytes());
+        let attributes = with_copies(run, &attributes);
         write_private(&paths.git_dir.join("info/attributes"), attributes).await?;
         // In parallel, because writing files and reading objects wait for different resources.
         tokio::try_join!(

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use ccc_core::git::Collected;
+use ccc_core::git::{Collected, GitLimits};
 use ccc_core::observe::Redactor;
 use ccc_core::policy::{ProtectedClass, TrustPolicy};
 
@@ -219,57 +219,32 @@ async fn attributes_that_the_agent_writes_convert_nothing() {
     }
 }
 
-const POINTER: &str = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n";
-
 #[tokio::test]
-async fn raw_contents_of_a_filtered_file_are_refused() {
-    // spec: X6h
-    let lfs = "instead of pointers";
-    let attributes = "*.bin filter=lfs diff=lfs merge=lfs -text\n*.key filter=git-crypt\n";
-    let entries: &[Entry] = &[
-        ("100644", ".gitattributes", attributes.as_bytes()),
-        ("100644", "old.bin", POINTER.as_bytes()),
-        ("100644", "s.key", b"\0GITCRYPT\0x"),
-        ("100644", "f", b"x\n"),
-    ];
-    let world = World::new(entries);
-    let strict = TrustPolicy::default();
-    let no_names = strict.clone().with_protected_classes([ProtectedClass::Ci]);
-    let raw = strict.clone().with_allow_raw_lfs(true);
-    let filter = "git filter, which does not run here";
-    for (n, (act, policy, refused)) in (1..).zip([
-        ("echo data > new.bin", &strict, Some((lfs, "new.bin"))),
-        ("echo data > old.bin", &strict, Some((lfs, "old.bin"))),
-        ("mkdir d; echo data > d/new.bin; echo x > g", &strict, Some((lfs, "d/new.bin"))),
-        ("mv old.bin new.bin", &strict, None),
-        ("cp old.bin new.bin; sed -i s/00/11/ new.bin", &strict, None),
-        ("rm old.bin; chmod +x s.key; echo y > f", &strict, None),
-        ("echo x > s.key", &strict, Some((filter, "s.key"))),
-        ("echo x > s.key", &raw, Some((filter, "s.key"))),
-        ("echo data > new.bin", &raw, None),
-        // The agent names a filter, and removes one.
-        (
-            "mkdir d; echo '*.x filter=lfs' > d/.gitattributes; echo x > d/a.x",
-            &no_names,
-            Some((lfs, "d/a.x")),
-        ),
-        ("mkdir d; echo '*.x filter=lfs' > d/.gitattributes; echo x > a.x", &no_names, None),
-        (": > .gitattributes; echo data > new.bin", &no_names, Some((lfs, "new.bin"))),
+async fn line_ends_that_the_attributes_request_count_before_a_file_is_written() {
+    // spec: X18c
+    let (lines, text) = ("\n".repeat(40_000), "x".repeat(79) + "\n");
+    let text = text.repeat(500);
+    let limits = GitLimits::default().with_checkout_bytes(65_536u64);
+    for (n, (attributes, content, is_refused)) in (1..).zip([
+        ("f text eol=crlf", &lines, true),
+        ("[attr]dos text eol=crlf\nf dos", &lines, true),
+        // A file with few lines, and the half of a workspace.
+        ("f text eol=crlf", &text, false),
+        ("f text eol=crlf", &"\n".repeat(30_000), false),
+        ("f text eol=lf", &lines, false),
+        ("f text", &lines, false),
     ]) {
-        let at = world.checkout(run(n)).await.unwrap();
-        shell(&at.path, act);
-        let redactor = Redactor::default();
-        let collected = world.host.collect(run(n), &at.base, policy, &redactor).await.unwrap();
-        match (&collected, refused) {
-            (Collected::Changes(set), None) => {
-                let named = set.exceptions.join("").contains("new.bin belongs to Git LFS");
-                assert_eq!(named, policy.allow_raw_lfs, "{act}: {set:?}");
-            }
-            (Collected::Refused(refusal), Some((reason, path))) => {
-                assert!(refusal.reason.contains(reason), "{act}: {refusal:?}");
-                assert_eq!(refusal.paths, [path], "{act}");
-            }
-            _ => panic!("{act}: {collected:?}"),
+        let line = format!("{attributes}\n");
+        let entries: &[Entry] =
+            &[("100644", ".gitattributes", line.as_bytes()), ("100644", "f", content.as_bytes())];
+        let World { temp, remote, host } = World::new(entries);
+        let world = World { temp, remote, host: host.with_limits(limits) };
+        let checked_out = world.checkout(run(n)).await;
+        assert_eq!(checked_out.is_err(), is_refused, "{attributes} {}", content.len());
+        if let Err(error) = checked_out {
+            assert!(error.to_string().contains("with the line end CRLF"), "{error}");
+            let workspace = world.path().join(format!("host/runs/{}/workspace", run(n)));
+            assert_eq!(files_below(&workspace).len(), 0, "files were written");
         }
     }
 }

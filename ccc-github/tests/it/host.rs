@@ -1,6 +1,7 @@
 //! Tests of the methods of the port `VcsHost`.
 
 use ccc_core::event::{Actor, ActorKind, RepoRef};
+use ccc_core::testing::git;
 use ccc_core::vcs::{Grant, NewPullRequest, Permission, ReactionTarget};
 use ccc_core::{BranchName, Clock as _, ErrorKind, VcsHost as _};
 use jiff::SignedDuration;
@@ -178,6 +179,39 @@ async fn a_file_of_the_default_branch_is_read_or_does_not_exist() {
     assert_eq!(read("no/such").await.unwrap(), None);
     for bad in ["", "/x", "a//b", "../x", "a/./b"] {
         assert_eq!(read(bad).await.unwrap_err().kind(), ErrorKind::InvalidInput, "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn a_tag_with_the_name_of_a_branch_does_not_take_its_place() {
+    // spec: E8
+    let world = world().await;
+    let github = world.github();
+    let seed = world.dir.path().join("tagged");
+    std::fs::create_dir(&seed).unwrap();
+    git(&seed, &["init", "--quiet"]);
+    for (number, branch) in (1..).zip(["main", "a@b", "refs/heads/x"]) {
+        for content in ["old", "new"] {
+            std::fs::write(seed.join("f"), format!("{content} {branch}")).unwrap();
+            git(&seed, &["add", "."]);
+            git(&seed, &["commit", "--quiet", "--message", content]);
+            if content == "old" {
+                git(&seed, &["tag", branch]);
+                git(&seed, &["tag", &format!("heads/{branch}")]);
+                git(&seed, &["branch", "--quiet", "--force", "x"]);
+            }
+        }
+        git(&seed, &["branch", "--quiet", "--move", branch]);
+        let name = format!("tagged-{number}");
+        let emulated = world.emulator.add_repository("octo", &name, &seed).await.unwrap();
+        let repo = repo_ref(&emulated);
+        assert_eq!(github.repository(&repo).await.unwrap().default_branch, branch);
+        let file = github.file_at_default_branch(&repo, "f").await.unwrap().unwrap();
+        assert_eq!(String::from_utf8(file).unwrap(), format!("new {branch}"));
+        // The start of a branch is the default branch too.
+        let commit = world.emulator.write_file(&emulated, "side", "g", b"g").await.unwrap();
+        let place = world.dir.path().join(format!("data/{}.git", emulated.id));
+        assert_eq!(git(&place, &["show", &format!("{commit}:f")]), format!("new {branch}"));
     }
 }
 

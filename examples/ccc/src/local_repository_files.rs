@@ -1,7 +1,10 @@
 //! The checks of the files of a local repository, before git reads or writes them (spec: X20e).
 
+use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::fs::{DirEntry, Metadata};
-use std::path::Path;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
 
 use ccc_core::untrusted_text::one_line;
 use ccc_core::{Error, ErrorKind, Result};
@@ -20,9 +23,16 @@ const FILES: &[(&str, u64)] = &[
     ("objects/info/alternates", MAX_LINE_FILE),
 ];
 
-/// Maximum number of entries in the directories of refs, and in those of objects. The check of more
+/// Maximum number of entries in the directories of refs, and in those of packs. The check of more
 /// entries would take long.
 const MAX_ENTRIES: usize = 100_000;
+
+/// Maximum number of loose objects. Their files are checked without another system call.
+const MAX_OBJECTS: usize = 1_000_000;
+
+/// Maximum number of repositories whose objects a repository borrows. Git borrows the objects of six
+/// repositories at most that borrow from each other.
+const MAX_ALTERNATES: usize = 100;
 
 /// The next step after a check of a file fails.
 const RESTORE: &str = "restore it from a clone of the repository";
@@ -62,7 +72,39 @@ pub(crate) fn check_files(root: &Path, git_dir: &Path) -> Result<()> {
         }
     }
     for tree in &TREES {
-        check_tree(root, git_dir, tree, MAX_ENTRIES)?;
+        check_tree(root, git_dir, tree, tree.limit)?;
+    }
+    check_alternates(root, git_dir)
+}
+
+/// Checks the objects that the repository at `root` with the git directory `git_dir` borrows from other
+/// repositories.
+fn check_alternates(root: &Path, git_dir: &Path) -> Result<()> {
+    let mut waiting = vec![git_dir.join("objects")];
+    let mut checked = HashSet::new();
+    while let Some(objects) = waiting.pop() {
+        let file = objects.join("info/alternates");
+        let Ok(found) = std::fs::metadata(&file) else { continue };
+        if !is_plain(&file, &found) || found.len() > MAX_LINE_FILE {
+            return Err(not_a_file(root, &file.to_string_lossy()));
+        }
+        let Ok(text) = std::fs::read(&file) else { continue };
+        for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            let borrowed = objects.join(OsStr::from_bytes(line));
+            let Ok(borrowed) = std::fs::canonicalize(borrowed) else { continue };
+            if checked.len() >= MAX_ALTERNATES {
+                let why = format!("borrows the objects of more than {MAX_ALTERNATES} repositories");
+                return Err(unusable(root, &why, "copy the objects with `git repack -ad`"));
+            }
+            if checked.insert(borrowed.clone()) {
+                for tree in &TREES {
+                    if let Ok(rest) = Path::new(tree.name).strip_prefix("objects") {
+                        check_entries(root, git_dir, borrowed.join(rest), tree, tree.limit)?;
+                    }
+                }
+                waiting.push(borrowed);
+            }
+        }
     }
     Ok(())
 }
@@ -74,6 +116,8 @@ struct Tree {
     levels: usize,
     /// Maximum size of a file, in bytes. The value is `None` if git does not read a file as a whole.
     most: Option<u64>,
+    /// Maximum number of entries.
+    limit: usize,
     /// The next step if there are too many entries.
     step: &'static str,
 }
@@ -83,19 +127,39 @@ const TREES: [Tree; 5] = [
         name: "refs",
         levels: usize::MAX,
         most: Some(MAX_LINE_FILE),
+        limit: MAX_ENTRIES,
         step: "pack its refs with `git pack-refs --all`",
     },
-    Tree { name: "reftable", levels: 0, most: None, step: "compact it with `git pack-refs --all`" },
-    // The files of loose objects are not checked.
-    Tree { name: "objects", levels: 0, most: None, step: "pack its objects with `git gc`" },
-    Tree { name: "objects/info", levels: 1, most: None, step: "pack its objects with `git gc`" },
-    Tree { name: "objects/pack", levels: 1, most: None, step: "pack its objects with `git gc`" },
+    Tree {
+        name: "reftable",
+        levels: 0,
+        most: None,
+        limit: MAX_ENTRIES,
+        step: "compact it with `git pack-refs --all`",
+    },
+    Tree { name: "objects", levels: 1, most: None, limit: MAX_OBJECTS, step: PACK },
+    Tree { name: "objects/info", levels: 1, most: None, limit: MAX_ENTRIES, step: PACK },
+    Tree { name: "objects/pack", levels: 1, most: None, limit: MAX_ENTRIES, step: PACK },
 ];
+
+/// The next step if there are too many loose objects or packs.
+const PACK: &str = "pack its objects with `git gc`";
 
 /// Checks the entries of `tree`, at most `limit`, in `git_dir`, a git directory of the repository at
 /// `root`.
 fn check_tree(root: &Path, git_dir: &Path, tree: &Tree, limit: usize) -> Result<()> {
-    let mut directories = vec![(git_dir.join(tree.name), tree.levels)];
+    check_entries(root, git_dir, git_dir.join(tree.name), tree, limit)
+}
+
+/// Checks the entries of `directory` as those of `tree`.
+fn check_entries(
+    root: &Path,
+    git_dir: &Path,
+    directory: PathBuf,
+    tree: &Tree,
+    limit: usize,
+) -> Result<()> {
+    let mut directories = vec![(directory, tree.levels)];
     let mut entries = 0;
     while let Some((directory, levels)) = directories.pop() {
         // Git cannot open a directory either that this process cannot open.

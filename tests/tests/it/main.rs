@@ -1,5 +1,6 @@
 //! The tests that cross crates and need only git, as one program: the specification, the
-//! architecture, the prose, the pipeline with fakes, hostile repositories, and secrets in changes.
+//! architecture, the prose, the pipeline with fakes, hostile repositories,
+//! unusual repositories, and secrets in changes.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
@@ -13,4 +14,5 @@ mod hostile;
 mod pipeline;
 mod prose;
 mod secrets;
+mod shapes;
 mod spec;

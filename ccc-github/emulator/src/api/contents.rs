@@ -19,7 +19,7 @@ pub(crate) async fn show(request: ApiRequest) -> Answer {
     };
     let git = request.git();
     let revision = request.query_param("ref").unwrap_or(&default).to_owned();
-    let commit = git.commit_at(&revision).await.ok_or_else(Failure::not_found)?;
+    let commit = git.commit_named(&revision).await.ok_or_else(Failure::not_found)?;
     let path = request.path_param("path").trim_matches('/').to_owned();
     let file = git.file(&commit, &path).await;
     let listed = if file.is_none() { git.list(&commit, &path).await } else { None };

@@ -11,7 +11,7 @@ const MAX_DIFF: usize = 1024 * 1024;
 impl Git {
     /// Returns the commit that `revision` names, or `None` if the commit does not exist.
     pub(crate) async fn show(&self, revision: &str) -> Option<CommitInfo> {
-        let sha = self.commit_at(revision).await?;
+        let sha = self.commit_named(revision).await?;
         let format = "--format=%H%n%T%n%P%n%an%n%ae%n%aI%n%cn%n%ce%n%cI%n%B";
         let out = self.run(["show", "--no-patch", format, &sha]).await.ok()?;
         let text = String::from_utf8_lossy(&out).into_owned();

@@ -38,7 +38,7 @@ impl Git {
     /// not exist.
     pub(crate) async fn branch(&self, name: &str) -> Option<String> {
         // `main~1` and `main@{1}` are revisions and not branches.
-        if name.contains(['~', '^', ':', '@', ' ']) || name.contains("..") {
+        if name.contains(['~', '^', ':', ' ']) || name.contains("..") || name.contains("@{") {
             return None;
         }
         self.commit_at(&format!("refs/heads/{name}")).await
@@ -50,6 +50,15 @@ impl Git {
         let name = format!("{revision}^{{commit}}");
         let args = ["rev-parse", "--verify", "--quiet", "--end-of-options", &name];
         Some(line(&self.run(args).await.ok()?))
+    }
+
+    /// Returns the ID of the commit that `name` names, or `None` if it does not exist. A branch takes
+    /// precedence over a tag with the same name (spec: E8).
+    pub(crate) async fn commit_named(&self, name: &str) -> Option<String> {
+        match self.branch(name).await {
+            Some(commit) => Some(commit),
+            None => self.commit_at(name).await,
+        }
     }
 
     /// Returns the name and the object ID of each ref whose name starts with `prefix`, such as

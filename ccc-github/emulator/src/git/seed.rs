@@ -50,7 +50,9 @@ impl Git {
         tokio::fs::create_dir_all(&hooks).await.map_err(failed)?;
         tokio::fs::write(&hook, PRE_RECEIVE).await.map_err(failed)?;
         tokio::fs::set_permissions(&hook, executable).await.map_err(failed)?;
-        Ok(line(&self.run(["symbolic-ref", "--short", "HEAD"]).await?))
+        // The option `--short` would print `heads/main` if a tag has the name `main`.
+        let head = line(&self.run(["symbolic-ref", "HEAD"]).await?);
+        Ok(head.strip_prefix("refs/heads/").unwrap_or(&head).to_owned())
     }
 
     /// Makes the pre-receive hook refuse pushes to branches whose names start with `prefix`. The

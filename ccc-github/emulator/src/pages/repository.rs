@@ -55,14 +55,24 @@ pub(crate) fn headed(inner: &Inner, id: u64) -> Option<(Markup, String)> {
     Some((head(repo), repo.full_name()))
 }
 
-/// Splits `path`, such as `main/src/lib.rs`, into a revision and the path of a file or directory.
-/// The revision can have several segments, because branch names can contain slashes.
-async fn split(git: &Git, path: &str) -> Option<(String, String)> {
+/// A path of a page, such as `main/src/lib.rs`.
+struct Split {
+    /// The name of a branch, a tag or a commit, such as `main`.
+    revision: String,
+    /// The ID of the commit that `revision` names.
+    commit: String,
+    /// The path of a file or directory, such as `src/lib.rs`.
+    below: String,
+}
+
+/// Splits the path of a page. The revision can have several segments, because branch names can contain
+/// slashes.
+async fn split(git: &Git, path: &str) -> Option<Split> {
     let parts: Vec<_> = path.split('/').collect();
     for end in 1..=parts.len().min(MAX_DEPTH) {
         let revision = parts[..end].join("/");
-        if git.branch(&revision).await.is_some() || git.commit_at(&revision).await.is_some() {
-            return Some((revision, parts[end..].join("/")));
+        if let Some(commit) = git.commit_named(&revision).await {
+            return Some(Split { revision, commit, below: parts[end..].join("/") });
         }
     }
     None
@@ -74,14 +84,14 @@ pub(crate) async fn show(inner: &Inner, id: u64, path: Option<&str>) -> Page {
     let default = inner.state().repo(id)?.default_branch.clone();
     let found = split(&git, path.unwrap_or(&default)).await;
     let clone = format!("git clone {}", inner.web(&format!("/{name}.git")));
-    let Some((revision, below)) = found else {
+    let Some(Split { revision, commit, below }) = found else {
         let body = html! { (head) p { "This repository is empty." } pre { (clone) } };
         return path.is_none().then(|| page(&name, &body));
     };
-    let entries = git.list(&revision, &below).await?;
+    let entries = git.list(&commit, &below).await?;
     let branches = git.refs("refs/heads/").await;
     let readme = match entries.iter().find(|entry| is_readme(&entry.path)) {
-        Some(entry) => git.file(&revision, &entry.path).await,
+        Some(entry) => git.file(&commit, &entry.path).await,
         None => None,
     };
     let body = html! {
@@ -89,7 +99,7 @@ pub(crate) async fn show(inner: &Inner, id: u64, path: Option<&str>) -> Page {
         p {
             "Branch " strong { (revision) } " of " (branches.len()) " branches: "
             @for (branch, _) in &branches {
-                @let branch = branch.trim_start_matches("refs/heads/");
+                @let branch = branch.strip_prefix("refs/heads/").unwrap_or(branch);
                 a href={ "/" (name) "/tree/" (branch) } { (branch) } " "
             }
         }
@@ -122,8 +132,8 @@ fn files(name: &str, revision: &str, entries: &[Entry]) -> Markup {
 pub(crate) async fn file(inner: &Inner, id: u64, path: &str) -> Page {
     let (head, _) = headed(inner, id)?;
     let git = inner.git(id);
-    let (revision, below) = split(&git, path).await?;
-    let (_, bytes) = git.file(&revision, &below).await?;
+    let Split { revision, commit, below } = split(&git, path).await?;
+    let (_, bytes) = git.file(&commit, &below).await?;
     let body = html! {
         (head)
         p { code { (below) } " on " strong { (revision) } }
