@@ -105,10 +105,14 @@ impl Reader<'_> {
             (self.quote, self.is_block) = (None, true);
             return block;
         }
-        if self.position == 0 && let Some(length) = bare_type(next) {
+        if self.position == 0
+            && let Some(length) = bare_type(next)
+        {
             return Some(length);
         }
-        if next[0] == b'<' && let Some(length) = elements(next) {
+        if next[0] == b'<'
+            && let Some(length) = elements(next)
+        {
             (self.quote, self.assigns, self.needs_quote) = (None, true, false);
             self.is_plain = false;
             return self.marked(length);

@@ -20,9 +20,8 @@ const MAX_WORDS: usize = 48;
 const JUDGE_PASSES: usize = 12;
 
 /// Words after which a name and its value follow without a mark of assignment.
-const SETTERS: &[&[u8]] = &[
-    b"env", b"setx", b"set", b"setenv", b"define", b"export", b"config", b"param", b"header",
-];
+const SETTERS: &[&[u8]] =
+    &[b"env", b"setx", b"set", b"setenv", b"define", b"export", b"config", b"param", b"header"];
 
 /// Returns the first end of a line in `text`, or the index after the last one, at which a command of a
 /// shell ends. A command goes on after a backslash and a line break.

@@ -5,9 +5,7 @@ use super::commands::value_after_spaces;
 use super::names;
 use super::placeholder::{is_mixed, is_placeholder};
 use super::published;
-use super::random::{
-    MIN_HEX, MIN_RANDOM, is_path, is_random_hex, is_random_with_marks, is_secret,
-};
+use super::random::{MIN_HEX, MIN_RANDOM, is_path, is_random_hex, is_random_with_marks, is_secret};
 use super::shape::Class::{self, Alnum, Base64, LowerHex, Token, Value};
 
 /// The form of an assigned value.

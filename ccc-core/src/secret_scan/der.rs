@@ -32,11 +32,8 @@ const OPENSSH: &[u8] = b"openssh-key-v1\0\0\0\0";
 /// The starts of private keys of RSA and DSA in Microsoft's format, up to the number of bits
 /// ([PRIVATEKEYBLOB](https://learn.microsoft.com/en-us/windows/win32/seccrypto/base-provider-key-blobs)).
 /// The bytes 4 to 7 are the identifier of the algorithm: key exchange, signature, or DSS.
-const MICROSOFT: [&[u8]; 3] = [
-    b"\x07\x02\0\0\0\xa4\0\0RSA2",
-    b"\x07\x02\0\0\0\x24\0\0RSA2",
-    b"\x07\x02\0\0\0\x22\0\0DSS2",
-];
+const MICROSOFT: [&[u8]; 3] =
+    [b"\x07\x02\0\0\0\xa4\0\0RSA2", b"\x07\x02\0\0\0\x24\0\0RSA2", b"\x07\x02\0\0\0\x22\0\0DSS2"];
 
 /// Texts that every private key contains: the version 0 or 1 of a key in DER, the algorithm of an
 /// encrypted key, or the start of a key of OpenSSH or Microsoft.
@@ -203,7 +200,8 @@ pub(super) fn is_public(bytes: &[u8]) -> bool {
     let first = bytes.get(inner.content);
     // The algorithm of a public key, or the version or serial number of a certificate.
     let begins = matches!(first, Some(&(OBJECT | 0xa0 | INTEGER)));
-    let encrypted = bytes.get(inner.content..)
+    let encrypted = bytes
+        .get(inner.content..)
         .is_some_and(|rest| rest.starts_with(PKCS5) || rest.starts_with(PKCS12));
     inner.tag == SEQUENCE && inner.end < outer.end && begins && !encrypted
 }

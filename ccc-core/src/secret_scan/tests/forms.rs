@@ -144,14 +144,20 @@ fn encoded_and_split_secrets_are_found() {
         cases,
         vec![
             ("comments between letters", number(|b| (b as char).to_string(), "/**/").into()),
-            ("comment between literals", format!("\"{first}\" /* a */ + /* b */ \"{second}\"").into()),
+            (
+                "comment between literals",
+                format!("\"{first}\" /* a */ + /* b */ \"{second}\"").into(),
+            ),
             ("tags", format!("<b>{first}</b><b>{second}</b>").into()),
             ("tags between letters", number(|b| (b as char).to_string(), "</b><b>").into()),
             ("tags with attributes", format!("{first}</span><span class=\"a\">{second}").into()),
             ("comment of HTML", format!("{first}<!-- a -->{second}").into()),
             ("fullwidth", number(fullwidth, "").into()),
             ("one fullwidth letter", token.replacen('h', "\u{ff48}", 1).into()),
-            ("mathematical letters", token.replace('a', "\u{1d41a}").replace('p', "\u{1d429}").into()),
+            (
+                "mathematical letters",
+                token.replace('a', "\u{1d41a}").replace('p', "\u{1d429}").into(),
+            ),
             ("circled digits", token.replace('2', "\u{2461}").replace('h', "\u{24d7}").into()),
             (
                 "xxd",
@@ -159,7 +165,8 @@ fn encoded_and_split_secrets_are_found() {
             ),
             (
                 "xxd with single bytes",
-                dump(16, &|at, b| format!("{at:08x}: {:<47}  {}", each(b).join(" "), shown(b))).into(),
+                dump(16, &|at, b| format!("{at:08x}: {:<47}  {}", each(b).join(" "), shown(b)))
+                    .into(),
             ),
             (
                 "hexdump -C",

@@ -23,8 +23,8 @@ fn the_data_of_an_image_is_searched_as_a_whole() {
     // spec: X10b, X16a
     let mut random = Random(71);
     let token = random.token();
-    let noise: Vec<u8> = (0..3_000).map(|_| random.below(256) as u8).collect();
-    let pixels = |text: &str| [&noise[..], text.as_bytes(), &noise[..1_000]].concat();
+    let noise: Vec<u8> = (0..4_000).map(|_| random.below(256) as u8).collect();
+    let pixels = |text: &str| [&noise[..3_000], text.as_bytes(), &noise[3_000..]].concat();
     let zlib = |data: &[u8]| miniz_oxide::deflate::compress_to_vec_zlib(data, 6);
     let number = [0, 0, 0, 1];
     for (text, expected) in [(format!("key={token}\n"), true), ("key=none\n".into(), false)] {
@@ -34,7 +34,10 @@ fn the_data_of_an_image_is_searched_as_a_whole() {
             ("many chunks", image(&[spread("IDAT", b"", &stream, 100)])),
             ("small chunks", image(&[spread("IDAT", b"", &stream, 3)])),
             ("chunk without data", image(&[chunk("IDAT", b""), spread("IDAT", b"", &stream, 900)])),
-            ("a file before it", [b"text".to_vec(), image(&[spread("IDAT", b"", &stream, 99)])].concat()),
+            (
+                "a file before it",
+                [b"text".to_vec(), image(&[spread("IDAT", b"", &stream, 99)])].concat(),
+            ),
             ("second image", [image(&[]), image(&[spread("IDAT", b"", &stream, 99)])].concat()),
             ("cut off", image(&[spread("IDAT", b"", &stream, 999)])[..stream.len()].to_vec()),
             (
@@ -42,7 +45,10 @@ fn the_data_of_an_image_is_searched_as_a_whole() {
                 image(&[chunk("fcTL", &[0; 26]), spread("fdAT", &number, &stream, 100)]),
             ),
             ("text in parts", image(&[spread("tEXt", b"Comment\0", text.as_bytes(), 16)])),
-            ("international text in parts", image(&[spread("iTXt", b"A\0\0\0\0\0", text.as_bytes(), 16)])),
+            (
+                "international text in parts",
+                image(&[spread("iTXt", b"A\0\0\0\0\0", text.as_bytes(), 16)]),
+            ),
             ("compressed text in parts", image(&[spread("zTXt", b"A\0\0", &small, 16)])),
         ] {
             let scan = scanned(&image);
