@@ -25,8 +25,12 @@ pub(super) fn without_markup(text: &View) -> Option<View> {
             }
             _ => None,
         };
-        let line = length.filter(|length| !window[..*length].contains(&b'\n'));
-        if let Some(length) = line {
+        // A tag contains no other tag.
+        let is_one = |length: &usize| {
+            let inside = &window[1..*length];
+            !inside.contains(&b'\n') && (window[0] == b'/' || !inside.contains(&b'<'))
+        };
+        if let Some(length) = length.filter(is_one) {
             view.copy_range(text, copied..at);
             copied = at + length;
         }

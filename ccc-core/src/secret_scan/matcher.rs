@@ -166,10 +166,10 @@ pub(super) fn hits(bytes: &[u8], text: Text, meter: &mut Meter) -> Result<Vec<Hi
         match rule {
             Rule::KeyType if exact && is_member(bytes, end) => types.push(start),
             Rule::Kind => has_kind |= exact && is_member(bytes, end),
-            Rule::Context(context) if text == Text::Plain => {
-                if context.names_a_secret(bytes, start, end) {
-                    headers.add(bytes, start, end);
-                }
+            Rule::Context(context)
+                if text == Text::Plain && context.names_a_secret(bytes, start, end) =>
+            {
+                headers.add(bytes, start, end);
             }
             _ => {}
         }

@@ -76,8 +76,10 @@ pub(super) struct Meter<'a> {
     pub(super) inspect: Inspect<'a>,
 }
 
+type Inspector<'a> = &'a mut dyn FnMut(&[u8]);
+
 /// A function that inspects the texts that a scan decodes.
-pub(super) struct Inspect<'a>(pub(super) Option<&'a mut dyn FnMut(&[u8])>);
+pub(super) struct Inspect<'a>(pub(super) Option<Inspector<'a>>);
 
 impl fmt::Debug for Inspect<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -102,5 +102,10 @@ fn markup(text: &[u8]) -> usize {
         }
         _ => None,
     };
-    end.filter(|end| !window[..*end].contains(&b'\n')).unwrap_or(0)
+    // A tag contains no other tag.
+    let is_one = |end: &usize| {
+        let inside = &window[1..*end];
+        !inside.contains(&b'\n') && (window[0] == b'/' || !inside.contains(&b'<'))
+    };
+    end.filter(is_one).unwrap_or(0)
 }

@@ -23,8 +23,8 @@ fn the_data_of_an_image_is_searched_as_a_whole() {
     // spec: X10b, X16a
     let mut random = Random(71);
     let token = random.token();
-    let noise: Vec<u8> = (0..3_000).map(|_| random.below(256) as u8).collect();
-    let pixels = |text: &str| [&noise[..], text.as_bytes(), &noise[..1_000]].concat();
+    let noise: Vec<u8> = (0..4_000).map(|_| random.below(256) as u8).collect();
+    let pixels = |text: &str| [&noise[..3_000], text.as_bytes(), &noise[3_000..]].concat();
     let zlib = |data: &[u8]| miniz_oxide::deflate::compress_to_vec_zlib(data, 6);
     let number = [0, 0, 0, 1];
     for (text, expected) in [(format!("key={token}\n"), true), ("key=none\n".into(), false)] {
