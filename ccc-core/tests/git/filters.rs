@@ -6,7 +6,7 @@ use ccc_core::git::{Collected, GitLimits};
 use ccc_core::observe::Redactor;
 use ccc_core::policy::{ProtectedClass, TrustPolicy};
 
-use crate::support::{Entry, World, run, shell, within};
+use crate::support::{Entry, World, run, shell, within, write};
 
 const POINTER: &str = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n";
 
@@ -152,12 +152,14 @@ async fn attributes_that_take_too_long_are_refused() {
     let limits = GitLimits::default().with_workspace_cpu(Duration::from_secs(1));
     let world = World { temp, remote, host: host.with_limits(limits) };
     let at = world.checkout(run(1)).await.unwrap();
-    shell(
-        &at.path,
-        "for i in $(seq 150); do echo x > aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa$i; done",
-    );
-    let collected = within(120, world.collect(run(1), &at.base)).await.unwrap();
-    let Collected::Refused(refusal) = &collected else { panic!("{collected:?}") };
+    let start = "a".repeat(240);
+    for n in 0..1_500 {
+        write(&at.path, &format!("{start}{n}"), "x");
+    }
+    let (policy, redactor) = (TrustPolicy::default().with_max_files(5_000), Redactor::default());
+    let collect = world.host.collect(run(1), &at.base, &policy, &redactor);
+    let collected = within(120, collect).await.unwrap();
+    let Collected::Refused(refusal) = &collected else { panic!("the attributes were compared in time") };
     for words in ["more than 1 seconds of CPU time", "the attributes"] {
         assert!(refusal.reason.contains(words), "{refusal:?}");
     }
