@@ -5,6 +5,7 @@ mod ci_commands;
 mod control;
 #[cfg(feature = "git")]
 mod markdown;
+mod output_end;
 mod visible;
 
 #[cfg(feature = "git")]
@@ -14,6 +15,7 @@ pub use markdown::{displayed_markdown, mentionable_text};
 pub(crate) use ci_commands::deactivate_ci_commands;
 
 pub use control::without_control_sequences;
+pub use output_end::OutputEnd;
 use visible::{is_invisible, visible};
 
 /// Maximum size, in bytes, of an issue's description and of each comment in a prompt (spec: X12c).
