@@ -49,8 +49,8 @@ pub(crate) fn run(data: &[u8]) {
     lines(text);
 }
 
-/// The reader's result is a fixed point, contains no hostile character, and is not much longer than
-/// the text.
+/// Checks that the reader's result is a fixed point, contains no hostile character, and is not much
+/// longer than the text.
 fn reader(text: &str) {
     let displayed = displayed_markdown(text, usize::MAX);
     assert_eq!(displayed_markdown(&displayed, usize::MAX), displayed);
@@ -69,7 +69,7 @@ fn reader(text: &str) {
     }
 }
 
-/// Published text has no links, images, HTML or mentions, and cannot leave its block.
+/// Checks that published text has no links, images, HTML or mentions, and cannot leave its block.
 fn published(text: &str) {
     for escaped in [markdown_escape(text), markdown_quote(text, 1_000)] {
         assert!(!escaped.contains('<'));
@@ -107,7 +107,7 @@ fn published(text: &str) {
     assert_eq!(blocks, 1, "{fence:?}");
 }
 
-/// Lines are short, and terminals display only text.
+/// Checks that lines are short, and that terminals display only text.
 fn lines(text: &str) {
     let plain = without_control_sequences(text);
     assert!(plain.len() <= text.len() && !plain.contains(['\u{1b}', '\r', '\u{9b}', '\u{9d}']));
