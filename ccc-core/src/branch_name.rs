@@ -92,8 +92,11 @@ impl Default for BranchPrefix {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failure fails the test")]
+
     use super::*;
     use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
 
     #[test]
     fn ambiguous_branch_names_are_refused() {
@@ -109,11 +112,45 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(20_261_130), ..ProptestConfig::with_cases(1_000) })]
+
         #[test]
         fn any_text_is_a_branch_name_or_refused_in_one_short_line(text in any::<String>()) {
             if let Err(error) = BranchName::new(text) {
                 let line = error.to_string();
                 prop_assert!(!line.contains('\n') && line.len() < 1_000, "{}", line);
+            }
+        }
+
+        #[test]
+        fn the_name_of_a_run_is_a_ref_with_the_prefix_and_stays_the_same(
+            prefix in "[a-zA-Z0-9._/-]{0,24}|(claude|bots|x)[-/.]|[a-z]{90,110}|[ -~]{0,8}",
+            issue: Option<u64>,
+            id: u128,
+        ) {
+            let id = format!("{id:032x}").parse().unwrap();
+            if let Ok(prefix) = BranchPrefix::new(prefix) {
+                let name = BranchName::for_run(&prefix, issue, id).unwrap();
+                prop_assert_eq!(&BranchName::for_run(&prefix, issue, id).unwrap(), &name);
+                prop_assert_eq!(&BranchName::new(name.as_str()).unwrap(), &name);
+                let text = name.as_str();
+                prop_assert!(text.starts_with(prefix.as_str()) && text.ends_with(&id.short()));
+                prop_assert!(text.len() <= 200 && !text.contains("..") && !text.contains("//"));
+                let is_part = |part: &str| {
+                    !part.is_empty() && !part.starts_with(['.', '-']) && !part.ends_with(".lock")
+                };
+                prop_assert!(text.split('/').all(is_part));
+                let other = BranchName::for_run(&prefix, issue.map_or(Some(1), |_| None), id).unwrap();
+                prop_assert_ne!(other, name);
+            }
+        }
+
+        #[test]
+        fn an_accepted_name_contains_nothing_with_a_meaning_for_git_or_a_shell(text in "[a-c./@{~^:?*\\[ \\-]{1,8}|[ -~]{1,12}") {
+            if let Ok(name) = BranchName::new(&text) {
+                let special = |c: char| " ~^:?*[\\@{}$`'\"<>|&;()!#".contains(c);
+                prop_assert!(!name.as_str().contains(special), "{:?}", name);
+                prop_assert!(!text.ends_with(['/', '.']) && !text.starts_with(['/', '-', '.']));
             }
         }
     }

@@ -15,7 +15,7 @@ pub(crate) fn selects(before: Option<char>, c: char, after: Option<char>) -> boo
             Some('#' | '*' | '0'..='9') => after == Some('\u{20e3}'),
             _ => is_after(is_emoji),
         },
-        '\u{180b}'..='\u{180d}' | '\u{180f}' => is_after(|c| matches!(c, '\u{1820}'..='\u{18aa}')),
+        '\u{180b}'..='\u{180d}' | '\u{180f}' => is_after(is_mongolian),
         _ => is_after(is_ideograph),
     }
 }
@@ -25,6 +25,16 @@ pub(crate) fn joins_emoji(before: char, c: char, after: char) -> bool {
     c == '\u{200d}'
         && (is_emoji(before) || matches!(before, '\u{fe0f}' | '\u{1f3fb}'..='\u{1f3ff}'))
         && is_emoji(after)
+}
+
+/// Returns whether the Mongolian vowel separator between `before` and `after` changes how a word is
+/// displayed.
+pub(crate) fn separates_vowels(before: Option<char>, after: Option<char>) -> bool {
+    before.is_some_and(is_mongolian) && after.is_some_and(is_mongolian)
+}
+
+fn is_mongolian(c: char) -> bool {
+    matches!(c, '\u{1820}'..='\u{18aa}')
 }
 
 pub(crate) fn is_indic(c: char) -> bool {

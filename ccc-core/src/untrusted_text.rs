@@ -5,6 +5,7 @@ mod ci_commands;
 mod control;
 #[cfg(feature = "git")]
 mod markdown;
+mod output_end;
 mod visible;
 
 #[cfg(feature = "git")]
@@ -14,7 +15,8 @@ pub use markdown::{displayed_markdown, mentionable_text};
 pub(crate) use ci_commands::deactivate_ci_commands;
 
 pub use control::without_control_sequences;
-use visible::visible;
+pub use output_end::OutputEnd;
+use visible::{is_invisible, visible};
 
 /// Maximum size, in bytes, of an issue's description and of each comment in a prompt (spec: X12c).
 pub const MAX_TEXT: usize = 64 * 1024;
@@ -31,7 +33,8 @@ pub fn truncate(text: &str, max: usize) -> String {
     let end =
         (0..=max.saturating_sub(MARK.len())).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0);
     let end = text[..end].rfind('\n').filter(|line| *line > end / 2).unwrap_or(end);
-    format!("{}{MARK}", &text[..end])
+    // At the end of a cut text, a character such as a joiner has no effect and is not visible.
+    format!("{}{MARK}", text[..end].trim_end_matches(is_invisible))
 }
 
 /// Returns `text` as one line of at most `max_chars` characters. Each sequence of white space, line
@@ -52,9 +55,8 @@ pub fn one_line(text: &str, max_chars: usize) -> String {
     if line.chars().count() <= max_chars {
         return line;
     }
-    let mut cut: String = line.chars().take(max_chars.saturating_sub(1)).collect();
-    cut.push('…');
-    cut
+    let cut: String = line.chars().take(max_chars.saturating_sub(1)).collect();
+    format!("{}…", cut.trim_end_matches(is_invisible))
 }
 
 /// Returns `text` in a form that prevents notifications and links on a VCS host. The function

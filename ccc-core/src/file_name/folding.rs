@@ -1,5 +1,7 @@
 //! The form of a name that file systems compare.
 
+use std::borrow::Cow;
+
 use unicode_normalization::UnicodeNormalization as _;
 
 /// Returns the form of `name` for comparisons (spec: X17a). File systems can treat names with the
@@ -19,10 +21,11 @@ pub(crate) fn fold(name: &str) -> String {
 /// Returns the [folded](fold) names in `path`, from the first to the last. The separators are `/`
 /// and `\`, because Windows treats both as separators. Empty names are omitted.
 pub(crate) fn fold_path(path: &str) -> Vec<String> {
-    let parts = path.split(['/', '\\']).map(fold);
-    // Folding can create further separators: the compatibility form of `／` is `/`.
-    let parts = parts.flat_map(|part| part.split(['/', '\\']).map(fold).collect::<Vec<_>>());
-    parts.filter(|part| !part.is_empty()).collect()
+    // The compatibility form of `／` is `/`. This form is computed before the path is split, because
+    // `fold` removes the text after a `:`.
+    let path: Cow<'_, str> =
+        if path.is_ascii() { path.into() } else { path.nfkd().collect::<String>().into() };
+    path.split(['/', '\\']).map(fold).filter(|part| !part.is_empty()).collect()
 }
 
 fn fold_unicode(name: &str) -> String {
@@ -61,6 +64,7 @@ fn is_ignored(c: char) -> bool {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
 
     #[test]
     fn names_that_a_file_system_treats_as_one_have_the_same_form() {
@@ -91,9 +95,44 @@ mod tests {
         }
         assert_eq!(fold_path("a\\B//c/"), ["a", "b", "c"]);
         assert_eq!(fold_path(".github\u{ff0f}Workflows"), [".github", "workflows"]);
+        assert_eq!(fold_path("a:b\u{ff0f}.github"), ["a", ".github"]);
+    }
+
+    /// Returns other spellings of `path` that a file system can treat as the same path.
+    fn spellings(path: &str) -> Vec<String> {
+        let mut spellings = vec![
+            path.to_lowercase(),
+            path.to_uppercase(),
+            path.nfc().collect(),
+            path.nfd().collect(),
+            path.nfkc().collect(),
+            path.nfkd().collect(),
+            path.replace('/', "\\"),
+            path.replace('/', ". /"),
+            format!("./{path}. ."),
+        ];
+        spellings.extend(
+            path.char_indices().map(|(at, _)| format!("{}\u{200d}{}", &path[..at], &path[at..])),
+        );
+        spellings
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(20_261_130), ..ProptestConfig::with_cases(1_000) })]
+
+        #[test]
+        fn all_spellings_of_a_path_have_the_same_form(
+            path in "[a-cI.:~/ \u{131}\u{130}\u{17f}\u{212a}\u{df}\u{1e9e}\u{e9}\u{301}\u{307}\u{ff0f}\u{ff1a}\u{ff0e}\u{2026}\u{fb03}\u{3c2}\u{ac00}]{0,10}"
+        ) {
+            let form = fold_path(&path);
+            for other in spellings(&path) {
+                prop_assert_eq!(fold_path(&other), form.clone(), "{:?}", other);
+            }
+            prop_assert_eq!(fold_path(&form.join("/")), form.clone());
+            let is_name = |name: &String| !name.is_empty() && !name.contains(['/', '\\', ':']) && !name.ends_with(['.', ' ']);
+            prop_assert!(form.iter().all(is_name), "{:?}", form);
+        }
+
         #[test]
         fn folding_twice_changes_nothing(name in any::<String>()) {
             let folded = fold(&name);

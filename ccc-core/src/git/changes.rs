@@ -104,3 +104,45 @@ pub(super) fn escaped(path: &str) -> String {
     }
     crate::untrusted_text::one_line(&escaped, 200)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::escaped;
+    use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
+
+    #[test]
+    fn a_reader_sees_each_character_of_a_path() {
+        // spec: X17b
+        for (path, expected) in [
+            ("src/main.rs", "src/main.rs"),
+            ("a b", "a b"),
+            (" a", "\\u{20}a"),
+            ("a ", "a\\u{20}"),
+            ("a  b", "a \\u{20}b"),
+            ("a / b", "a\\u{20}/\\u{20}b"),
+            ("\u{202e}a\u{200b}", "\\u{202e}a\\u{200b}"),
+            ("\u{e4}\n\"'\\", "\\u{e4}\\n\\\"\\'\\\\"),
+        ] {
+            assert_eq!(escaped(path), expected);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(20_261_130), ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_displayed_path_is_short_printable_text(path in any::<String>(), long in 1_usize..40) {
+            let path = path.repeat(long);
+            let shown = escaped(&path);
+            prop_assert!(shown.chars().count() <= 200);
+            prop_assert!(shown.chars().all(|c| matches!(c, ' '..='~' | '…')), "{:?}", shown);
+            prop_assert!(!shown.starts_with(' ') && !shown.contains("  "), "{:?}", shown);
+        }
+
+        #[test]
+        fn different_paths_look_different(one in "[a \u{e4}\\\\/\n]{0,6}", other in "[a \u{e4}\\\\/\n]{0,6}") {
+            prop_assert_eq!(escaped(&one) == escaped(&other), one == other);
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! Removal of characters that are not displayed (spec: X12c).
 
-use crate::joiner::{is_cursive, is_indic, is_selector, joins_emoji, selects};
+use crate::joiner::{is_cursive, is_indic, is_selector, joins_emoji, selects, separates_vowels};
 
 /// The flags whose emoji contain tags: England, Scotland and Wales. Other sequences of tags are not
 /// recommended for general interchange: <https://unicode.org/reports/tr51/#valid-emoji-tag-sequences>.
@@ -49,6 +49,7 @@ fn is_needed(before: Option<char>, c: char, after: Option<char>) -> bool {
             }
             _ => false,
         },
+        '\u{180e}' => separates_vowels(before, after),
         c => is_selector(c) && selects(before, c, after),
     }
 }
@@ -67,11 +68,13 @@ pub(crate) fn is_invisible(c: char) -> bool {
         | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
         // word joiner, invisible operators, bidi isolates, deprecated format characters
         | '\u{2060}'..='\u{206f}'
-        | '\u{3164}' | '\u{ffa0}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+        | '\u{3164}' | '\u{ffa0}' | '\u{feff}' | '\u{fff0}'..='\u{fffb}'
         // variation selectors
-        | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}'
-        // musical format controls, tags
-        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e007f}')
+        | '\u{fe00}'..='\u{fe0f}'
+        // format controls of shorthand and music
+        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+        // tags, variation selectors, and code points that are reserved for such characters
+        | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// Returns the length of the tags at the start of `text` if they complete a flag, in bytes.

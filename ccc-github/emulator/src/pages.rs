@@ -15,6 +15,7 @@ use crate::state::Inner;
 mod app;
 mod issue;
 mod layout;
+mod markdown;
 mod record;
 mod repository;
 

@@ -4,6 +4,7 @@ use std::sync::Mutex;
 
 use ccc_core::agent::{AgentEvent, AgentNeeds, AgentReport, AgentSink, Task, Verdict};
 use ccc_core::container::{Command, ExitStatus, Network, OutputStream};
+use ccc_core::untrusted_text::OutputEnd;
 use ccc_core::{Agent, Container, Error, ErrorKind, Result, async_trait};
 
 use crate::agent::model_session::{self, ProxyEvent};
@@ -75,14 +76,14 @@ impl Agent for CommandAgent {
     ) -> Result<AgentReport> {
         let command = Command::new(&self.argv).with_stdin(task.prompt.as_bytes());
         let Some(login) = &self.login else {
-            let mut printed = Output { end: Vec::new(), events };
+            let mut printed = Output { end: OutputEnd::new(MAX_SUMMARY), events };
             let mut sink = |stream, bytes: &[u8]| printed.take(stream, bytes);
             let status = container.exec(&command, &mut sink).await?;
             return Ok(self.report(Some(status), &printed.end));
         };
         let mut access = model_session::open(login, task)?;
         let command = model_session::configure(command, container, "ANTHROPIC_API_KEY", &access)?;
-        let printed = Mutex::new(Output { end: Vec::new(), events });
+        let printed = Mutex::new(Output { end: OutputEnd::new(MAX_SUMMARY), events });
         let mut sink = |stream, bytes: &[u8]| lock(&printed).take(stream, bytes);
         let report = |event| {
             lock(&printed).events.event(match event {
@@ -106,7 +107,7 @@ impl Agent for CommandAgent {
 impl CommandAgent {
     /// Creates the report. `status` is the program's exit status, or `None` if this agent stopped
     /// the program. `printed` is the end of the program's standard output.
-    fn report(&self, status: Option<ExitStatus>, printed: &[u8]) -> AgentReport {
+    fn report(&self, status: Option<ExitStatus>, printed: &OutputEnd) -> AgentReport {
         let verdict = match status {
             Some(ExitStatus::Code(0)) => Verdict::Completed,
             Some(ExitStatus::OutOfMemory) => {
@@ -115,21 +116,20 @@ impl CommandAgent {
             Some(status) => Verdict::failed(format!("`{}` failed: {status}", self.argv[0])),
             None => Verdict::failed("the agent's program was stopped before it finished"),
         };
-        AgentReport::new(verdict, String::from_utf8_lossy(printed).trim())
+        AgentReport::new(verdict, printed.text().trim())
     }
 }
 
 /// The end of the program's standard output, and the receiver of the agent's events.
 struct Output<'a> {
-    end: Vec<u8>,
+    end: OutputEnd,
     events: &'a mut dyn AgentSink,
 }
 
 impl Output<'_> {
     fn take(&mut self, stream: OutputStream, bytes: &[u8]) {
         if stream == OutputStream::Stdout {
-            self.end.extend_from_slice(bytes);
-            self.end.drain(..self.end.len().saturating_sub(MAX_SUMMARY));
+            self.end.push(bytes);
         }
         self.events.event(AgentEvent::printed(stream, bytes));
     }

@@ -6,7 +6,7 @@ use crate::pipeline::bounded::within;
 use crate::pipeline::halt::Halt;
 use crate::pipeline::repository_settings::RepositorySettings;
 use crate::pipeline::run_context::RunContext;
-use crate::untrusted_text::one_line;
+use crate::untrusted_text::{OutputEnd, one_line};
 use crate::{Container, Error, ErrorKind, Result};
 
 /// Number of bytes that are retained from the end of a setup command's output. If the command
@@ -46,16 +46,13 @@ async fn execute_setup_command(
 ) -> Result<bool> {
     let shown = one_line(line, 100);
     run.emit_note(format!("executing the setup command `{shown}`"));
-    let mut output = Vec::new();
-    let mut sink = |_: OutputStream, bytes: &[u8]| {
-        output.extend_from_slice(bytes);
-        output.drain(..output.len().saturating_sub(OUTPUT_TAIL));
-    };
+    let mut output = OutputEnd::new(OUTPUT_TAIL);
+    let mut sink = |_: OutputStream, bytes: &[u8]| output.push(bytes);
     let command =
         Command::new(["sh", "-c", line]).with_egress(run.parts.policy.setup_hosts.clone());
     let status = container.exec(&command, &mut sink).await?;
     if !status.success() {
-        let end = one_line(&String::from_utf8_lossy(&output), OUTPUT_TAIL);
+        let end = one_line(&output.text(), 2 * OUTPUT_TAIL);
         run.emit_note(format!(
             "the setup command `{shown}` failed ({status}), so the remaining setup commands are \
              skipped; the end of the output is: {end}"

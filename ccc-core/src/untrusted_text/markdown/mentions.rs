@@ -62,7 +62,9 @@ impl Found {
     }
 
     fn separate(&mut self) {
-        self.text.push('\n');
+        if !self.text.ends_with('\n') {
+            self.text.push('\n');
+        }
     }
 
     /// Adds the text between the tags of `html`.

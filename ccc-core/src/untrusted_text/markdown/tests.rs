@@ -1,9 +1,12 @@
 //! Tests of the Markdown reader: hidden text is replaced, and displayed text stays.
 
+mod emoji;
+mod hostile;
 mod limits;
 mod mentions;
 mod names;
 mod properties;
+mod scripts;
 
 use super::{displayed, displayed_markdown};
 

@@ -7,8 +7,9 @@ use maud::{Markup, html};
 
 use crate::activity::{self, NewIssue};
 use crate::caller::Sender;
-use crate::model::{Issue, IssueKey, IssueLocation, Reaction};
+use crate::model::{Issue, IssueKey, IssueLocation, Reaction, Repo};
 use crate::pages::layout::{Page, page, redirect, user_field};
+use crate::pages::markdown::{Names, markdown};
 use crate::pages::repository::{diff as coloured, head, headed, plain};
 use crate::state::{Inner, State};
 use crate::webhooks::deliver_later;
@@ -78,7 +79,8 @@ pub(crate) async fn show(inner: &Inner, id: u64, name: &str, number: u64) -> Pag
             }
             IssueLocation::Here => {}
         }
-        (html! { (head(repo)) (title(issue)) }, conversation(issue), issue.pull.clone())
+        let names = PageNames { state: &state, repo };
+        (html! { (head(repo)) (title(issue)) }, conversation(issue, &names), issue.pull.clone())
     };
     let changes = match &pull {
         Some(pull) => Some(inner.git(id).diff(&pull.base_sha, &pull.head_sha).await),
@@ -121,11 +123,36 @@ fn title(issue: &Issue) -> Markup {
     }
 }
 
-fn conversation(issue: &Issue) -> Markup {
+/// The names in a text of the repository `repo`.
+struct PageNames<'s> {
+    state: &'s State,
+    repo: &'s Repo,
+}
+
+impl Names for PageNames<'_> {
+    fn has_account(&self, login: &str) -> bool {
+        self.state.user(login).is_some()
+    }
+
+    fn issue(&self, repository: Option<&str>, number: u64) -> Option<String> {
+        let repo = match repository {
+            None => self.repo,
+            Some(name) => {
+                let (owner, name) = name.split_once('/')?;
+                self.state.repo_named(owner, name)?
+            }
+        };
+        let issue = repo.issues.get(&number)?;
+        let kind = if issue.pull.is_some() { "pull" } else { "issues" };
+        Some(format!("/{}/{kind}/{number}", repo.full_name()))
+    }
+}
+
+fn conversation(issue: &Issue, names: &PageNames<'_>) -> Markup {
     html! {
         article {
             p { strong { (issue.author.login) } " " small { (issue.created_at) } }
-            div { (issue.body.as_deref().unwrap_or("No description.")) }
+            div.markdown { (markdown(issue.body.as_deref().unwrap_or("*No description.*"), names)) }
             (reacted(&issue.reactions))
         }
         @for comment in &issue.comments {
@@ -134,7 +161,7 @@ fn conversation(issue: &Issue) -> Markup {
                     strong { (comment.author.login) } " " small { (comment.created_at) }
                     @if comment.updated_at != comment.created_at { small { " · edited" } }
                 }
-                div { (comment.body) }
+                div.markdown { (markdown(&comment.body, names)) }
                 (reacted(&comment.reactions))
             }
         }

@@ -31,8 +31,8 @@ pub(crate) fn page(title: &str, body: &Markup) -> Response {
 }
 
 /// Returns a complete HTML document, and the headers of the response that contains the document.
-/// The headers forbid scripts. Text from users is shown unchanged, and not interpreted as HTML or
-/// Markdown.
+/// The headers forbid scripts, and forbid that images are loaded. Text from users is escaped, except
+/// for the Markdown of issues and comments, which is displayed as on GitHub.
 pub(crate) fn document(title: &str, body: &Markup) -> (HeaderMap, String) {
     let shown = html! {
         (DOCTYPE)

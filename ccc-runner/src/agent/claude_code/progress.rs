@@ -3,7 +3,7 @@
 use ccc_core::Container;
 use ccc_core::agent::{AgentEvent, AgentReport, AgentSink, Verdict};
 use ccc_core::container::{ExitStatus, OutputStream};
-use ccc_core::untrusted_text::one_line;
+use ccc_core::untrusted_text::{OutputEnd, one_line};
 
 use crate::agent::claude_code::transcript::Transcript;
 use crate::agent::model_session;
@@ -26,13 +26,14 @@ pub(crate) enum End {
 /// The output of Claude Code that was read so far, and the receiver of the agent's events.
 pub(crate) struct OutputProgress<'a> {
     transcript: Transcript,
-    errors: Vec<u8>,
+    errors: OutputEnd,
     events: &'a mut dyn AgentSink,
 }
 
 impl<'a> OutputProgress<'a> {
     pub(crate) fn new(container: &dyn Container, events: &'a mut dyn AgentSink) -> Self {
-        Self { transcript: Transcript::new(container.workspace()), errors: Vec::new(), events }
+        let errors = OutputEnd::new(MAX_STDERR_TAIL);
+        Self { transcript: Transcript::new(container.workspace()), errors, events }
     }
 
     /// Returns whether the result line of Claude Code was read.
@@ -51,8 +52,7 @@ impl<'a> OutputProgress<'a> {
                 self.tell(AgentEvent::Alive);
             }
             OutputStream::Stderr => {
-                self.errors.extend_from_slice(bytes);
-                self.errors.drain(..self.errors.len().saturating_sub(MAX_STDERR_TAIL));
+                self.errors.push(bytes);
                 self.tell(AgentEvent::printed(stream, bytes));
             }
         }
@@ -87,7 +87,7 @@ impl<'a> OutputProgress<'a> {
         if *status == ExitStatus::OutOfMemory {
             return Verdict::Limited { reason: "the container ran out of memory".to_owned() };
         }
-        let words = one_line(&String::from_utf8_lossy(&self.errors), 300);
+        let words = one_line(&self.errors.text(), 300);
         let said = if words.is_empty() { String::new() } else { format!(": {words}") };
         Verdict::failed(format!("Claude Code ended without a result: {status}{said}"))
     }
