@@ -126,9 +126,9 @@ mod tests {
         ) {
             let form = fold_path(&path);
             for other in spellings(&path) {
-                prop_assert_eq!(fold_path(&other), form.clone(), "{:?}", other);
+                prop_assert_eq!(&fold_path(&other), &form, "{:?}", other);
             }
-            prop_assert_eq!(fold_path(&form.join("/")), form.clone());
+            prop_assert_eq!(&fold_path(&form.join("/")), &form);
             let is_name = |name: &String| !name.is_empty() && !name.contains(['/', '\\', ':']) && !name.ends_with(['.', ' ']);
             prop_assert!(form.iter().all(is_name), "{:?}", form);
         }
