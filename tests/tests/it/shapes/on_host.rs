@@ -64,6 +64,7 @@ impl Host {
             trigger: Trigger::Opened,
             actor: issue.author,
             via_app: None,
+            actor_is_member: false,
         };
         let before = refs(&place);
         let ended = Ended::Run(fixture.run(Arc::clone(&self.github), event).await);
