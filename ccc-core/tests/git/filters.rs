@@ -159,7 +159,9 @@ async fn attributes_that_take_too_long_are_refused() {
     let (policy, redactor) = (TrustPolicy::default().with_max_files(5_000), Redactor::default());
     let collect = world.host.collect(run(1), &at.base, &policy, &redactor);
     let collected = within(120, collect).await.unwrap();
-    let Collected::Refused(refusal) = &collected else { panic!("the attributes were compared in time") };
+    let Collected::Refused(refusal) = &collected else {
+        panic!("the attributes were compared in time")
+    };
     for words in ["more than 1 seconds of CPU time", "the attributes"] {
         assert!(refusal.reason.contains(words), "{refusal:?}");
     }
