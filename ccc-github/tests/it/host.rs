@@ -198,7 +198,7 @@ async fn a_tag_with_the_name_of_a_branch_does_not_take_its_place() {
             if content == "old" {
                 git(&seed, &["tag", branch]);
                 git(&seed, &["tag", &format!("heads/{branch}")]);
-                git(&seed, &["branch", "--quiet", "--force", "x"]);
+                git(&seed, &["update-ref", "refs/heads/x", "HEAD"]);
             }
         }
         git(&seed, &["branch", "--quiet", "--move", branch]);
