@@ -133,7 +133,7 @@ fn every_store_runs_its_conformance_suite() {
             stores.extend(names.map(|name| (suite, name.unwrap().to_owned())));
         }
     }
-    assert_eq!(stores.len(), 4, "{source} has {stores:?}");
+    assert_eq!(stores.len(), 5, "{source} has {stores:?}");
     for (suite, store) in stores {
         let module = here.split("\nmod ").find(|module| module.contains(&format!("{store}::")));
         assert!(
