@@ -15,7 +15,7 @@ use crate::health_probes::Probes;
 use crate::observers::LogObserver;
 use crate::pipeline::{open_data_dir, pipeline};
 use crate::service::inner::Inner;
-use crate::service::life_cycle::StopLimits;
+use crate::service::stop_limits::StopLimits;
 use crate::stored_credentials::StoredCredentials;
 use crate::weakening::weakenings;
 use crate::{adapters, credentials, model_credential};

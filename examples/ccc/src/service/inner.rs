@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use crate::app::StoredApp;
 use crate::config::Network;
 use crate::health_probes::Probes;
-use crate::service::life_cycle::StopLimits;
+use crate::service::stop_limits::StopLimits;
 
 /// The parts of a service, which all clones of the service share.
 #[derive(Debug)]

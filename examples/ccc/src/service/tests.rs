@@ -29,7 +29,7 @@ use crate::http::Clients;
 use crate::model_credential::for_service;
 use crate::routes::router;
 use crate::service::Service;
-use crate::service::life_cycle::StopLimits;
+use crate::service::stop_limits::StopLimits;
 use crate::stored_credentials::StoredCredentials;
 
 const SECRET: &str = "It's a Secret to Everybody";
