@@ -36,12 +36,26 @@ pub(super) fn is_random(value: &[u8]) -> bool {
         && has(u8::is_ascii_lowercase)
         && has(u8::is_ascii_uppercase)
         && !hash.iter().any(|start| value.starts_with(start))
+        && !is_file_path(value)
         && !is_placeholder(value, MIN_RANDOM, MIN_ENTROPY)
         && entropy_of(value) >= MIN_ENTROPY
         && is_mixed_at_random(value, has(u8::is_ascii_digit))
         && !is_encoded_text(value)
         && !der::is_public(&decode(value))
         && !published::is_public(value)
+}
+
+/// Returns whether a value is the path of a file: it starts as a path does, and at least two and half of
+/// its parts are words in lower case. The other parts can be random, such as the name of a temporary
+/// directory.
+fn is_file_path(value: &[u8]) -> bool {
+    let starts = [&b"/"[..], b"./", b"../", b"~/"];
+    let is_word = |part: &&[u8]| {
+        part.len() > 1 && part.iter().all(|b| b.is_ascii_lowercase() || b"-_.".contains(b))
+    };
+    let parts = || value.split(|b| *b == b'/').filter(|part| !part.is_empty());
+    let words = parts().filter(is_word).count();
+    starts.iter().any(|start| value.starts_with(start)) && words >= 2 && words * 2 >= parts().count()
 }
 
 /// Returns whether the kinds of characters of a value alternate as in random text. Identifiers in words

@@ -255,6 +255,8 @@ const ORDINARY: &[&str] = &[
     // Names in which the short words are no whole words.
     "bypass = \"§\"", "compass: \"§\"", "passage = '§'", "PASSED=§\n", "passKeyId = '§'", "powered = '§'",
     "passport: '§'", "pwdHash = \"§\"", "upward = '§'", "pass_id: §\n",
+    // A path, in which a part is random.
+    "PWD=/tmp/.tmp§/data/runs/workspace\n", "TOKEN=/run/secrets/§/token\n", "password: ./data/§/file",
 ];
 
 #[test]
