@@ -145,7 +145,7 @@ impl RunContext {
             return Ok(());
         }
         Err(Error::new(
-            ErrorKind::LimitExceeded,
+            ErrorKind::Unexpected,
             format!(
                 "the service stopped {most} times during this run: find the cause in its log, for example too \
                  little memory, and then request the run again"

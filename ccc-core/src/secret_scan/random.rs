@@ -55,7 +55,9 @@ fn is_file_path(value: &[u8]) -> bool {
     };
     let parts = || value.split(|b| *b == b'/').filter(|part| !part.is_empty());
     let words = parts().filter(is_word).count();
-    starts.iter().any(|start| value.starts_with(start)) && words >= 2 && words * 2 >= parts().count()
+    starts.iter().any(|start| value.starts_with(start))
+        && words >= 2
+        && words * 2 >= parts().count()
 }
 
 /// Returns whether the kinds of characters of a value alternate as in random text. Identifiers in words

@@ -103,7 +103,7 @@ async fn leftovers_of_a_killed_process_are_cleaned_up() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_ends_its_service_again_and_again_ends_as_failed() {
     // spec: Q12
-    for (earlier, expected) in [(4, None), (5, Some(ErrorKind::LimitExceeded))] {
+    for (earlier, expected) in [(4, None), (5, Some(ErrorKind::Unexpected))] {
         let fixture = Fixture::new().await;
         let clock = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
         let store = Arc::new(MemoryRunStore::new(Arc::clone(&clock) as _));
@@ -126,6 +126,8 @@ async fn a_run_that_ends_its_service_again_and_again_ends_as_failed() {
         assert_eq!(comments.len(), 1, "{comments:?}");
         let told = comments[0].contains("the service stopped 5 times during this run");
         assert_eq!(told, expected.is_some(), "{comments:?}");
+        // The advice concerns neither the repository nor a limit.
+        assert_eq!(comments[0].contains("details in the service's log"), told, "{comments:?}");
         let worked = fixture.faults.count("agent.run");
         assert_eq!(worked, usize::from(expected.is_none()), "the agent costs money");
     }
