@@ -57,7 +57,10 @@ where
     }
     let mut found = runs.join_all().await;
     found.sort();
-    println!("{} shapes with the seed {}", found.len(), history::SEED);
+    #[allow(clippy::print_stdout, reason = "the number and the seed belong to the result")]
+    {
+        println!("{} shapes with the seed {}", found.len(), history::SEED);
+    }
     (found.len(), found.into_iter().flat_map(|(_, problems)| problems).collect())
 }
 
