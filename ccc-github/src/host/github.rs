@@ -52,8 +52,9 @@ impl GitHub {
 
     /// Takes over the unrevoked tokens of a killed process that had the same
     /// [holder](crate::GitHubBuilder::token_ledger) as this process. Tokens of the current GitHub
-    /// App are used again, and revoked after use. Tokens of other Apps are revoked immediately, and
-    /// expired tokens are removed. Returns the number of tokens that are used again.
+    /// App are not used again. They are revoked when a token of the same repository is released, or by
+    /// [`revoke_idle`](Self::revoke_idle). Tokens of other Apps are revoked immediately, and expired
+    /// tokens are removed. Returns the number of tokens that are still to be revoked.
     ///
     /// Call this method once, before the first run, and only if no other process uses the same
     /// holder.

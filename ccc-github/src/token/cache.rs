@@ -31,7 +31,8 @@ pub(super) struct Token {
     /// The id of the GitHub App for which the token was minted.
     pub(super) app_id: u64,
     pub(super) installation: u64,
-    /// Whether GitHub refused the token. A refused token is not leased again.
+    /// Whether GitHub refused the token, or can refuse it because an earlier process had it. Such a
+    /// token is not leased again.
     pub(super) refused: bool,
     /// The number of active leases.
     pub(super) leases: usize,

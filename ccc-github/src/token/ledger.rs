@@ -71,7 +71,9 @@ impl Row {
             used_at: self.minted_at,
             app_id: self.app_id,
             installation: self.installation_id,
-            refused: false,
+            // The earlier process can have revoked the token without recording this, if it was
+            // killed in between. A push with the token would fail.
+            refused: true,
             leases: 0,
         }
     }

@@ -10,7 +10,7 @@
 //!   tokens.
 //! - `lease` leases a cached token, or mints a token if none is usable.
 //! - `repository_call` calls GitHub's API with a leased token.
-//! - `take_over` reuses or revokes the tokens in the ledger of an earlier process.
+//! - `take_over` takes the tokens in the ledger of an earlier process, to revoke them.
 
 mod app_call;
 mod cache;

@@ -1,5 +1,5 @@
-//! Reuse and revocation of the unrevoked tokens of an earlier process. That process used the same
-//! holder name as this process.
+//! Revocation of the unrevoked tokens of an earlier process. That process used the same holder name
+//! as this process.
 
 use ccc_core::Result;
 
@@ -33,7 +33,7 @@ impl Tokens {
             };
             let entry = self.entry(key);
             // The reverse order and the insertion at the start preserve the order, with the newest
-            // token last. Only the last token is leased.
+            // token last.
             for token in tokens.into_iter().rev().filter(|token| token.expires_at > now) {
                 if self.app().is_ok_and(|app| app.app_id == token.app_id) {
                     lock(&self.keys_by_token).insert(digest(&token.secret), key);
