@@ -195,7 +195,7 @@ fn files_of_directories_have_the_effect_that_git_gives_them() {
         let paths =
             ["f.a", "f.b", "d/f.a", "d/s/f.a", "d/s/g.a", "d/s/t/f.b", "d [e]*/f.a", "s/f.a"];
         let expected = of_git(&theirs, "filter", &paths);
-        prop_assert_eq!(of_git(&ours, BASE.filter, &paths), expected.clone());
+        prop_assert_eq!(&of_git(&ours, BASE.filter, &paths), &expected);
         // The names of the change have the same effect on filters.
         std::fs::write(&info, render(&mut files, &CHANGED).unwrap()).unwrap();
         let found = of_git(&ours, CHANGED.filter, &paths);
