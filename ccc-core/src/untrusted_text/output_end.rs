@@ -11,7 +11,7 @@ use super::control::without_control_sequences;
 /// ```
 /// use ccc_core::untrusted_text::OutputEnd;
 ///
-/// let mut output = OutputEnd::new(20);
+/// let mut output = OutputEnd::new(15);
 /// output.push(b"a first line\n");
 /// output.push(b"compiling\nerror: no\n");
 /// assert_eq!(output.text(), "[truncated]\nerror: no\n");
