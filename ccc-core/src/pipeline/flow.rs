@@ -53,10 +53,10 @@ pub(super) async fn drive(run: Arc<RunContext>, cancel: &CancellationToken) -> R
 
 async fn stages(run: &RunContext) -> Result<Outcome, Halt> {
     let progress = run.progress();
-    if let Progress::Published(published) = progress {
-        return Ok(opened(published));
+    // A run whose pull request is open only needs its report.
+    if !matches!(progress, Progress::Published(_)) {
+        run.check_attempts().map_err(Halt::Error)?;
     }
-    run.check_attempts().map_err(Halt::Error)?;
     match progress {
         Progress::Accepted(_) => from_authorize(run).await,
         Progress::Collected(collected) => from_commit(run, collected).await,
