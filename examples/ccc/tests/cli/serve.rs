@@ -191,12 +191,14 @@ async fn an_incomplete_request_is_closed_and_does_not_delay_the_shutdown() {
 async fn a_connection_whose_client_reads_no_responses_is_closed() {
     // spec: W1d
     let site = Site::start("command:true").await;
-    let mut stream = TcpStream::connect(site.address).unwrap();
-    stream.set_nonblocking(true).unwrap();
+    // A small receive buffer, so that a few responses fill it.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4_096).unwrap();
+    let stream = socket.connect(site.address).await.unwrap();
     let asks = b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n".repeat(400);
     let mut ended = None;
-    for _ in 0..3_000 {
-        match stream.write(&asks) {
+    for _ in 0..12_000 {
+        match stream.try_write(&asks) {
             Ok(_) => {}
             Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {
                 SystemClock.sleep(Duration::from_millis(10)).await;
