@@ -1,7 +1,7 @@
 //! Secrets in commands: options of programs, variables of shells, SQL, and the file `.netrc`.
 
 use super::assigned::{End, MAX_VALUE, Place, value_at, value_place};
-use super::gaps::{count, is_name};
+use super::gaps::{count, is_name, opens};
 use super::hosts::{Host, host_kind};
 use super::names;
 use super::passwords::is_password;
@@ -145,6 +145,32 @@ pub(super) fn piped(bytes: &[u8], start: usize, end: usize, steps: &mut usize) -
         (end + at, end + at + argument(&after[at..]).len())
     });
     [printed, written].into_iter().flatten().find(|(from, to)| secret(&bytes[*from..*to], steps))
+}
+
+/// Returns the range of the second argument of a call whose first argument is a user name, if it is a
+/// random literal.
+pub(super) fn second_argument(bytes: &[u8], _start: usize, end: usize, steps: &mut usize) -> Found {
+    let call = &bytes[end..bytes.len().min(end + MAX_COMMAND)];
+    let call = &call[..memchr::memchr2(b')', b';', call).unwrap_or(call.len())];
+    *steps += call.len();
+    let comma = memchr::memchr(b',', call)? + 1;
+    let gap = count(&call[comma..], |b| b.is_ascii_whitespace());
+    let from = comma + gap + opens(&call[comma + gap..])? + 1;
+    let value = argument(&call[from..]);
+    secret(value, steps).then_some((end + from, end + from + value.len()))
+}
+
+/// Returns the range of the first random value in the arguments `NAME=…` of a command that stores
+/// settings of a service.
+pub(super) fn setting(bytes: &[u8], _start: usize, end: usize, steps: &mut usize) -> Found {
+    let line = &bytes[end..bytes.len().min(end + MAX_COMMAND)];
+    let line = &line[..command_end(line, false)];
+    *steps += line.len();
+    memchr::memchr_iter(b'=', line).find_map(|at| {
+        let from = at + 1 + count(&line[at + 1..], |b| b"\"'".contains(&b));
+        let value = argument(&line[from..]);
+        secret(value, steps).then_some((end + from, end + from + value.len()))
+    })
 }
 
 /// Returns the range of the password after `IDENTIFIED BY` in SQL.

@@ -1,6 +1,7 @@
 //! The table of credentials that only the name of the assigned variable or key shows.
 
 use super::assigned::{Assigned, End, Place, long_end, text_at, value_at, value_place};
+use super::checksums::Checksums;
 use super::commands::value_after_spaces;
 use super::names;
 use super::placeholder::{is_mixed, is_placeholder};
@@ -72,6 +73,7 @@ pub(super) struct Reading {
     pub(super) steps: usize,
     /// The end of the last long value.
     long_end: usize,
+    checksums: Checksums,
 }
 
 impl Context {
@@ -131,7 +133,8 @@ impl Context {
                 .filter(|_| !names::is_public(bytes, start, end)),
             Form::Hex => (assigned.end != End::Open && is_random_hex(value, MIN_HEX))
                 .then_some(value.len())
-                .filter(|_| !names::is_public(bytes, start, end)),
+                .filter(|_| !names::is_public(bytes, start, end))
+                .filter(|_| !reading.checksums.contain(bytes, place.start, &mut reading.steps)),
         }?;
         Some((place.start, place.start + length))
     }

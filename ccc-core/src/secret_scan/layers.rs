@@ -121,7 +121,7 @@ fn texts(
     }
     let one = joined(bare.as_ref().unwrap_or(text));
     if let Some(view) = &one {
-        check(view, Text::Plain, meter, found)?;
+        check(view, Text::Split, meter, found)?;
     }
     let line = lines(one.as_ref().unwrap_or(text));
     if let Some(view) = &line {

@@ -14,12 +14,11 @@ use super::hit::{Hit, hit, identity};
 use super::keys::{FIRST, PEM, PUTTY, SSH2, material, pem};
 use super::logins::{LOGINS, Login};
 use super::meter::{Cancelled, Meter};
-use super::passes::in_passes;
+use super::passes::Places;
 use super::placeholder::{changes_of, entropy_of, has_placeholder, is_mixed, is_placeholder};
 use super::shape::Class::{self, Hex, LowerHex};
 use super::shape::{Part, least, matched};
-use super::tables::Headers;
-use super::{der, firebase, jwk, manifest, published, url};
+use super::{der, firebase, jwk, manifest, published, sql_rows, url};
 
 /// Number of bytes of a text after which the search checks whether it was cancelled.
 const CHUNK: usize = 64 << 10;
@@ -48,6 +47,8 @@ enum Rule {
     KeyType,
     /// The type of a document of Kubernetes.
     Kind,
+    /// A statement of SQL with rows.
+    Rows,
     Pem,
     Header(&'static str),
     Url,
@@ -64,6 +65,8 @@ enum Rule {
 pub(super) enum Text {
     /// Text as an author wrote it, or without an encoding.
     Plain,
+    /// Text whose adjacent string literals are joined. The columns of a row in it are joined too.
+    Split,
     /// Text that was joined of lines or of distant parts. Neighbours in it may have nothing to do
     /// with each other, so only formats with a rare start are searched.
     Joined,
@@ -88,6 +91,8 @@ pub(super) const SPECIAL: &[(&str, &str)] = &[
     ("PostgreSQL password", "https://www.postgresql.org/docs/current/libpq-pgpass.html"),
     ("binary private key", "https://www.rfc-editor.org/rfc/rfc5958"),
     ("JSON Web Key", "https://www.rfc-editor.org/rfc/rfc7517"),
+    ("secret beside its name", "https://github.com/gitleaks/gitleaks: generic-api-key"),
+    ("secret in a row of SQL", "https://www.postgresql.org/docs/current/sql-insert.html"),
     ("secret in a table", "https://www.rfc-editor.org/rfc/rfc4180"),
     ("Kubernetes Secret", "https://kubernetes.io/docs/concepts/configuration/secret/"),
 ];
@@ -120,6 +125,8 @@ static KEYWORDS: LazyLock<Keywords> = LazyLock::new(|| {
         ("-us", Rule::Mailchimp),
         (jwk::TYPE, Rule::KeyType),
         (manifest::KIND, Rule::Kind),
+        (sql_rows::INSERT, Rule::Rows),
+        (sql_rows::COPY, Rule::Rows),
     ];
     let special = special.map(|(keyword, rule)| (keyword.as_bytes(), rule));
     let binary = der::MARKS.map(|mark| (mark, Rule::Binary));
@@ -153,8 +160,7 @@ pub(super) fn hits(bytes: &[u8], text: Text, meter: &mut Meter) -> Result<Vec<Hi
     let mut found: Vec<Hit> = Vec::new();
     let mut covered = 0;
     let mut counted = 0;
-    let (mut types, mut has_kind, mut reading) = (Vec::new(), false, Reading::default());
-    let mut headers = Headers::default();
+    let (mut places, mut reading) = (Places::default(), Reading::default());
     for occurrence in automaton.find_overlapping_iter(bytes) {
         if occurrence.end() >= counted + CHUNK {
             meter.add(occurrence.end() - counted)?;
@@ -164,12 +170,14 @@ pub(super) fn hits(bytes: &[u8], text: Text, meter: &mut Meter) -> Result<Vec<Hi
         let (start, end) = (occurrence.start(), occurrence.end());
         let exact = &bytes[start..end] == keyword;
         match rule {
-            Rule::KeyType if exact && is_member(bytes, end) => types.push(start),
-            Rule::Kind => has_kind |= exact && is_member(bytes, end),
+            Rule::KeyType if exact && is_member(bytes, end) => places.key_types.push(start),
+            Rule::Rows if text == Text::Plain => places.statements.push(start..end),
+            Rule::Kind => places.has_kind |= exact && is_member(bytes, end),
             Rule::Context(context)
-                if text == Text::Plain && context.names_a_secret(bytes, start, end) =>
+                if text != Text::Joined && context.names_a_secret(bytes, start, end) =>
             {
-                headers.add(bytes, start, end);
+                places.headers.add(bytes, start, end);
+                places.areas.add(end);
             }
             _ => {}
         }
@@ -190,7 +198,7 @@ pub(super) fn hits(bytes: &[u8], text: Text, meter: &mut Meter) -> Result<Vec<Hi
                 value.map(|(from, to)| hit(bytes, from..to, to - from, login.name))
             }
             _ if !exact => None,
-            Rule::KeyType | Rule::Kind => None,
+            Rule::KeyType | Rule::Kind | Rule::Rows => None,
             Rule::Format(format) => of_format(bytes, start, end, format, text, meter)?,
             _ => special(bytes, start, end, rule, text, meter)?,
         };
@@ -201,8 +209,8 @@ pub(super) fn hits(bytes: &[u8], text: Text, meter: &mut Meter) -> Result<Vec<Hi
         }
     }
     meter.add(bytes.len() - counted)?;
-    if text == Text::Plain {
-        found.extend(in_passes(bytes, &types, &headers, has_kind, meter)?);
+    if text != Text::Joined {
+        found.extend(places.secrets(bytes, meter)?);
     }
     Ok(found)
 }
@@ -264,7 +272,7 @@ fn is_random(body: &[u8], parts: &[Part], text: Text) -> bool {
         Part::Text(_) => true,
     });
     let first = &body[..least.min(body.len())];
-    let whole = text == Text::Plain || !has_placeholder(first) && changes_of(first) >= 0.3;
+    let whole = text != Text::Joined || !has_placeholder(first) && changes_of(first) >= 0.3;
     let mixed = is_mixed(body) || is_upper && entropy_of(first) >= MIN_ENTROPY_OF_LETTERS;
     whole && !is_placeholder(body, least, entropy) && mixed
 }
@@ -282,7 +290,7 @@ fn special(
     // The alphabet of a token has `_` and `-`, so only a short header is read after them.
     let inner = !begins && before.is_some_and(|b| matches!(b, b'_' | b'-'));
     let most = if begins { MAX_PART } else { MAX_INNER_HEADER };
-    let plain = text == Text::Plain;
+    let plain = text != Text::Joined;
     meter.add(match rule {
         Rule::Pem | Rule::Header(_) => FIRST,
         Rule::Binary => der::MAX_READ,

@@ -4,8 +4,8 @@
 //! finds secrets that the service does not know: it has a table of the formats of credentials, and
 //! rules for placeholders and documented examples, which are no secrets.
 //!
-//! It also finds random values that are assigned to the name of a secret or belong to a login, and
-//! private keys without a header (spec: X10d). Passwords of hosts of local development (spec: X10e), and
+//! It also finds random values that are assigned to the name of a secret or belong to a login (spec: X10d,
+//! X10h), and private keys without a header (spec: X10g). Passwords of hosts of local development (spec: X10e), and
 //! keys of Google in configurations of Firebase (spec: X10f), are no secrets.
 //!
 //! A secret is also found
@@ -31,8 +31,11 @@
 
 mod archive;
 mod assigned;
+mod attributed;
+mod backward;
 mod base64;
 mod blocks;
+mod checksums;
 mod commands;
 mod connection;
 mod contexts;
@@ -63,6 +66,7 @@ mod published;
 mod random;
 mod scan;
 mod shape;
+mod sql_rows;
 mod tables;
 mod text;
 mod unsearchable;

@@ -21,13 +21,33 @@ pub(super) const SECRETS: &[&str] = &[
     "access_key",
     "access-key",
     "access key",
+    "accesskey",
     "auth_key",
+    "auth-key",
+    "authkey",
     "encryption_key",
+    "encryption-key",
+    "encryptionkey",
     "signing_key",
+    "signing-key",
+    "signingkey",
+    "hmac_key",
+    "hmac-key",
+    "hmackey",
+    "master-key",
+    "masterkey",
+    "session_key",
+    "sessionkey",
+    "shared_key",
+    "sharedkey",
+    "client_key",
+    "clientkey",
+    "license_key",
+    "licensekey",
 ];
 
 /// Whole words of the names of secrets, in lower case.
-pub(super) const SHORT: &[&str] = &["pwd", "pass", "pw", "wif"];
+pub(super) const SHORT: &[&str] = &["pwd", "pass", "pw", "wif", "auth"];
 
 /// Returns whether `name` is the name of a secret, and not that of a public value.
 pub(super) fn is_secret(name: &[u8]) -> bool {

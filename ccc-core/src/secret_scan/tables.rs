@@ -11,6 +11,8 @@ use super::shape::Class::Value;
 
 /// Maximum length of a header, and of the part of a row that is read.
 const MAX_HEADER: usize = 1024;
+/// Maximum length of the name of a column.
+const MAX_CELL: usize = 128;
 /// Maximum number of columns with secrets in one table.
 const MAX_COLUMNS: usize = 4;
 /// Number of passes over a header or a row.
@@ -79,8 +81,7 @@ fn rows(
     let is_bar = separator == b'|';
     let outer = |at: usize| is_bar && (at == 0 || at + 1 == names.len());
     let is_header = names.iter().enumerate().all(|(at, name)| {
-        let is_text = |b: &u8| b.is_ascii_alphanumeric() || b"_-. ".contains(b);
-        name.iter().all(is_text) && (!name.is_empty() || outer(at))
+        name.len() <= MAX_CELL && !is_value(name) && (!name.is_empty() || outer(at))
     });
     let columns = names.iter().enumerate().filter(|(_, name)| names::is_secret(name));
     let columns: Vec<usize> = columns.map(|(at, _)| at).take(MAX_COLUMNS).collect();
@@ -93,13 +94,19 @@ fn rows(
         let rest = &bytes[at..];
         let between = &rest[..memchr::memchr(b'\n', rest)?];
         *steps += between.len();
-        if !between.iter().all(|b| b" \t\r|:-".contains(b)) || between.is_empty() {
+        if !between.iter().all(|b| b" \t\r|:-+=".contains(b)) || between.is_empty() {
             return None;
         }
         at += between.len() + 1;
     }
     while let Some(rest) = bytes.get(at..) {
         let row = &rest[..memchr::memchr(b'\n', rest).unwrap_or(rest.len())];
+        // A border between two rows.
+        if is_bar && row.starts_with(b"+-") {
+            *steps += row.len();
+            at += row.len() + 1;
+            continue;
+        }
         if row.iter().filter(|b| **b == separator).count() + 1 < names.len() {
             break;
         }
@@ -117,7 +124,8 @@ fn rows(
     Some(at.min(bytes.len()))
 }
 
-fn is_value(cell: &[u8]) -> bool {
+/// Returns whether the content of a cell is a secret.
+pub(super) fn is_value(cell: &[u8]) -> bool {
     (MIN_RANDOM..=256).contains(&cell.len())
         && cell.iter().all(|b| Value.has(*b))
         && !is_path(cell)

@@ -98,7 +98,8 @@ pub(super) fn joined(text: &View) -> Option<View> {
 }
 
 /// Returns the length of the text from a closing quote to the next opening quote, if only spaces
-/// and punctuation are between them; otherwise 0.
+/// and punctuation are between them; otherwise 0. A literal before a colon is the key of a member, and no
+/// part of the literal before it.
 fn literal_gap(window: &[u8]) -> usize {
     let is_glue = |b: u8| b.is_ascii_whitespace() || b"+.&,\\()|<>~[]{}$".contains(&b);
     let glue = window[1..].iter().take_while(|b| is_glue(**b)).count();
@@ -107,9 +108,18 @@ fn literal_gap(window: &[u8]) -> usize {
     let is_prefix = |b: &&u8| glue > 0 && b"bBrRuUfFlL@$".contains(b);
     let prefix = rest.iter().take(2).take_while(is_prefix).count();
     match rest.get(prefix) {
-        Some(b'"' | b'\'' | b'`') => 1 + glue + prefix + 1,
+        Some(quote @ (b'"' | b'\'' | b'`')) if !is_key(&rest[prefix + 1..], *quote) => {
+            1 + glue + prefix + 1
+        }
         _ => 0,
     }
+}
+
+/// Returns whether the literal at the start of `rest` is followed by a colon.
+fn is_key(rest: &[u8], quote: u8) -> bool {
+    let literal = &rest[..rest.len().min(MAX_GAP)];
+    memchr::memchr(quote, literal)
+        .is_some_and(|end| literal[end + 1..].trim_ascii_start().starts_with(b":"))
 }
 
 /// Returns the length of an escaped line break with the indentation after it; otherwise 0.

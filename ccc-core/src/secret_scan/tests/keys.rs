@@ -122,7 +122,7 @@ fn keys(random: &mut Random) -> Vec<(&'static str, Vec<u8>)> {
 
 #[test]
 fn keys_without_a_header_are_found() {
-    // spec: X10d
+    // spec: X10g
     for (name, key) in keys(&mut Random(41)) {
         let text = base64(&key);
         let wrapped: Vec<_> =
@@ -150,7 +150,7 @@ fn keys_without_a_header_are_found() {
 
 #[test]
 fn public_keys_cut_off_keys_and_marked_keys_of_tests_are_no_secrets() {
-    // spec: X10d
+    // spec: X10g
     let mut random = Random(42);
     let id = |id: &[u8]| element(6, id);
     let bits = [vec![0], sequence(&[integer(&mut random, 256), element(2, &[1, 0, 1])])].concat();
@@ -213,7 +213,7 @@ fn public_keys_cut_off_keys_and_marked_keys_of_tests_are_no_secrets() {
 
 #[test]
 fn private_members_of_json_web_keys_are_found() {
-    // spec: X10d
+    // spec: X10g
     let mut random = Random(43);
     let d = random.text(Class::Token, 43);
     let (x, n) = (random.text(Class::Token, 43), random.text(Class::Token, 342));

@@ -5,11 +5,11 @@ use super::assigned::{check, check_ordinary};
 use crate::secret_scan::shape::Class;
 
 /// Texts in which `§` stands for the secret.
-type Layout = (&'static str, &'static str);
+pub(super) type Layout = (&'static str, &'static str);
 
 /// Checks that the secret is found in each layout, and a placeholder is not.
 #[track_caller]
-fn check_layouts(layouts: &[Layout]) {
+pub(super) fn check_layouts(layouts: &[Layout]) {
     let mut random = Random(51);
     let mut cases = Vec::new();
     for (name, layout) in layouts {
@@ -124,6 +124,16 @@ const SETTINGS: &[Layout] = &[
     ("CSV, second row", "api_token;name\nnone;alice\n\"§\";bob\n"),
     ("CSV, last column", "id\tpassword\r\n1\t§\r\n"),
     ("CSV, name with a space", "User,API Token\nalice,§\n"),
+    ("CSV, number", "#,api_key\n1,§\n"),
+    ("CSV, other letters", "名前,token\n甲,§\n"),
+    ("CSV, unit", "user/team,password (prod)\na,§\n"),
+    ("Markdown, link", "| [name](#a) | API key (live) |\n|---|---|\n| a | § |\n"),
+    ("psql", " id | token \n----+-------\n  1 | §\n(1 row)\n"),
+    ("mysql", "+----+-------+\n| id | token |\n+----+-------+\n| 1  | § |\n+----+-------+\n"),
+    ("reStructuredText", "+---+-------+\n| a | token |\n+===+=======+\n| 1 | x |\n+---+-------+\n| 2 | § |\n+---+-------+\n"),
+    ("INSERT", "INSERT INTO users (name, api_token) VALUES ('a', '§');"),
+    ("INSERT of rows", "insert into t (id, \"password\", note)\nvalues (1, 'x', 'a, b'),\n  (2, '§', null);\n"),
+    ("COPY", "COPY public.users (id, api_token) FROM stdin;\n1\tx\n2\t§\n\\.\n"),
     ("Markdown", "| name | API key |\n| --- | --- |\n| alice | `§` |\n"),
     ("Markdown, name in a row", "| name | value |\n|---|---|\n| `API_KEY` | `§` |\n"),
     ("Markdown without spaces", "|A|B|\n|-|-|\n|API_KEY|§|\n"),
@@ -236,6 +246,10 @@ const ORDINARY: &[&str] = &[
     "ENV API_KEY a\nENV DIGEST §\n",
     "set -x DIGEST §\n",
     "The token, digest\nV\n",
+    "INSERT INTO a (token, digest) VALUES ('a', '§');",
+    "INSERT INTO a (digest, token) VALUES ('§', 'a'), ('§', 'f(b, c)');",
+    "COPY a (digest, token) FROM stdin;\n§\tb\n\\.\n",
+    "| digest | token |\n|---|---|\n| § | |\n",
     // Commands without a password.
     "docker login -u app -p \"$PASSWORD\" registry.corp.io",
     "docker run -p 8080:8080 §",

@@ -3,6 +3,7 @@
 
 mod archives;
 mod assigned;
+mod attributed;
 mod encodings;
 mod formats;
 mod forms;
