@@ -179,7 +179,9 @@ impl Dispatcher {
     async fn claim(&self) -> Option<Claim> {
         // The error is ignored, because the loop in `serve` repeats the call. A health check
         // detects a failed store with a call of its own.
+        fault_point!(None, "claim.begin");
         let claim = self.call_store(self.store.claim(self.config.lease)).await.ok().flatten()?;
+        fault_point!(None, "claim.stored");
         let run = claim.record.run;
         if !lock(&self.in_flight).contains_key(&run) {
             return Some(claim);
@@ -320,7 +322,10 @@ impl Intake for Dispatcher {
                 );
             }
         };
-        match self.store.accept(delivery, event, check).await {
+        fault_point!(None, "accept.begin");
+        let accepted = self.store.accept(delivery, event, check).await;
+        fault_point!(None, "accept.stored");
+        match accepted {
             Err(error) if error.kind() == ErrorKind::LimitExceeded => {
                 if self.actor_checks.is_refused_by_owner(event) {
                     return Ok(Admission::Ignored(SkipReason::TooManyRequests));

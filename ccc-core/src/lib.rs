@@ -1,5 +1,13 @@
 #![doc = include_str!("../README.md")]
 
+/// Reaches a fault point for an `Option<RunId>`, if the feature `failpoints` is enabled.
+macro_rules! fault_point {
+    ($run:expr, $($name:tt)*) => {
+        #[cfg(feature = "failpoints")]
+        crate::fault_points::reach(&format!($($name)*), $run)
+    };
+}
+
 pub mod agent;
 pub mod branch_name;
 pub mod clock;
@@ -8,6 +16,8 @@ pub mod credential;
 pub mod egress;
 mod error;
 pub mod event;
+#[cfg(feature = "failpoints")]
+pub mod fault_points;
 #[cfg(feature = "git")]
 mod file_name;
 pub mod id;

@@ -44,7 +44,9 @@ pub(super) async fn drive(run: Arc<RunContext>, cancel: &CancellationToken) -> R
         let cleanup = guard.clean_up(Retain::for_successor(&run)).await;
         return RunReport { run: run.id, outcome, postponed, report: Ok(()), cleanup };
     }
+    fault_point!(Some(run.id), "finish.begin");
     let is_finished = run.finish(&outcome).await;
+    fault_point!(Some(run.id), "finish.stored");
     let retain = if is_finished { Retain::Nothing } else { Retain::for_successor(&run) };
     let cleanup = guard.clean_up(retain).await;
     run.emit_finished(outcome.clone());
@@ -107,6 +109,7 @@ async fn stage<T>(
 ) -> Result<T, Halt> {
     run.enter(stage);
     run.emit(StageStarted { stage });
+    fault_point!(Some(run.id), "{stage}.begin");
     // The yield lets a cancellation take effect at the start of a stage, even if no call in the
     // earlier stages waited.
     tokio::task::yield_now().await;
@@ -114,11 +117,13 @@ async fn stage<T>(
     // copy of it.
     let (limit, work) = (run.parts.limits.stage_limit(stage), Box::pin(work));
     let mut ended = bounded(&*run.parts.clock, &format!("the stage {stage}"), limit, work).await;
+    fault_point!(Some(run.id), "{stage}.done");
     if let Ok(value) = &ended
         && let Err(error) = run.advance(reached(value)).await
     {
         ended = Err(Halt::Error(error));
     }
+    fault_point!(Some(run.id), "{stage}.stored");
     run.emit(StageFinished { stage, error: Halt::error_message(&ended) });
     ended
 }
@@ -131,9 +136,11 @@ async fn after_outcome(
     work: impl Future<Output = Result<()>>,
 ) -> Result<()> {
     run.emit(StageStarted { stage });
+    fault_point!(Some(run.id), "{stage}.begin");
     // The caller of the pipeline can show the error.
     let result = work.await.map_err(|error| error.cleaned(|text| run.redactor.clean(text)));
     let error = result.as_ref().err().map(ToString::to_string);
+    fault_point!(Some(run.id), "{stage}.done");
     run.emit(StageFinished { stage, error });
     result
 }

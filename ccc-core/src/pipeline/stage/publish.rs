@@ -42,6 +42,7 @@ async fn push_and_open(run: &RunContext, committed: &CommittedRun) -> Result<Pul
     git.push(run.id, commit, branch, &access)
         .await
         .map_err(|failed| explain(host.as_ref(), failed).with_operation("push"))?;
+    fault_point!(Some(run.id), "publish.pushed");
     let event = run.event_without_secrets();
     let body = pull_request_text::body(run.id, &event, run.parts.agent.name(), &run.comment_data());
     let title = pull_request_text::title(&event);
@@ -54,9 +55,9 @@ async fn push_and_open(run: &RunContext, committed: &CommittedRun) -> Result<Pul
         body,
         draft: false,
     };
-    host.open_pull_request(run.repo(), &new)
-        .await
-        .map_err(|error| error.with_operation("open_pull_request"))
+    let opened = host.open_pull_request(run.repo(), &new).await;
+    fault_point!(Some(run.id), "publish.opened");
+    opened.map_err(|error| error.with_operation("open_pull_request"))
 }
 
 /// Converts a failed push to an error. If the VCS host's adapter can explain why the host refused

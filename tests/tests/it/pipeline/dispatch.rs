@@ -31,7 +31,7 @@ pub(super) fn delivery(id: &str) -> Delivery {
 }
 
 /// Polls until the run has finished and returns its outcome. Panics after 30 seconds.
-async fn finished(store: &MemoryRunStore, run: RunId) -> Outcome {
+pub(super) async fn finished(store: &MemoryRunStore, run: RunId) -> Outcome {
     for _ in 0..3_000 {
         if let Some(RunRecord { state: RunState::Finished { outcome }, .. }) =
             store.get(run).await.unwrap()

@@ -2,6 +2,7 @@
 
 mod dispatch;
 mod endings;
+mod fault_points;
 mod faults;
 pub(crate) mod fixture;
 mod intake_checks;
