@@ -1,12 +1,11 @@
-//! The run store port: the interface to the store of all accepted runs, with the progress, the
-//! outcome and the log of each run.
+//! The run store port: the interface to the store of all accepted runs, with the progress and the
+//! outcome of each run.
 
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Delivery, IssueEvent};
@@ -101,24 +100,9 @@ pub struct Renewal {
     pub cancel_requested: bool,
 }
 
-/// One line of a run's log. The secrets in its text are already redacted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LogEntry {
-    /// The time at which the entry was written.
-    pub at: Timestamp,
-    /// The text of the entry, in one line.
-    pub text: String,
-}
-
-/// Returns the last line of the log of a run that is skipped because the agent of `run` has worked
-/// on the same request. `at` is the time at which `run` ended.
-#[must_use]
-pub fn same_request(run: RunId, at: Timestamp) -> LogEntry {
-    LogEntry { at, text: format!("skipped: run {run} has served the same request") }
-}
-
 /// A store of accepted runs. It is the queue from which workers claim runs, and it contains the
-/// progress, the outcome and the log of each run.
+/// progress and the outcome of each run. The logs of the runs have a port of their own,
+/// [`RunLog`](crate::RunLog).
 ///
 /// # Contract
 /// Implementations are safe to share and to call from many tasks at once. An adapter's
@@ -133,9 +117,8 @@ pub fn same_request(run: RunId, at: Timestamp) -> LogEntry {
 ///
 /// # Call order
 /// [`accept`](Self::accept) creates a run. [`claim`](Self::claim) gives a worker a lease on a run
-/// and a [`Fence`]. The worker passes the fence to [`renew`](Self::renew),
-/// [`advance`](Self::advance) and [`append_log`](Self::append_log) while it works. It ends its work
-/// with [`finish`](Self::finish) or [`release`](Self::release). The other methods can be called at
+/// and a [`Fence`]. The worker passes the fence to [`renew`](Self::renew)
+/// and [`advance`](Self::advance) while it works. It ends its work with [`finish`](Self::finish) or [`release`](Self::release). The other methods can be called at
 /// any time.
 ///
 /// # Errors
@@ -210,8 +193,8 @@ pub trait RunStore: Debug + Send + Sync + 'static {
     ///
     /// If `outcome` [serves the request](Outcome::serves_request), also ends each other unfinished
     /// run with the same [`trigger_key`](IssueEvent::trigger_key), with the outcome
-    /// [`SkipReason::SameRequest`](crate::run::SkipReason::SameRequest). The last line of the log of
-    /// each of these runs is [`same_request`].
+    /// [`SkipReason::SameRequest`](crate::run::SkipReason::SameRequest). The field
+    /// [`served_by`](RunRecord::served_by) of each of these runs is then `run`.
     async fn finish(&self, run: RunId, fence: Fence, outcome: &Outcome) -> Result<()>;
 
     /// Requests the cancellation of `run`. The worker of the run receives the request with the
@@ -228,14 +211,6 @@ pub trait RunStore: Debug + Send + Sync + 'static {
     /// Returns at most `limit` runs, the newest first. If `before` is given, returns only runs that
     /// are older than the run `before`.
     async fn list(&self, before: Option<RunId>, limit: usize) -> Result<Vec<RunRecord>>;
-
-    /// Appends `entries` to the log of `run`.
-    async fn append_log(&self, run: RunId, fence: Fence, entries: &[LogEntry]) -> Result<()>;
-
-    /// Returns at most `limit` lines of the log of `run` with their line numbers, beginning with
-    /// the line `from`. Lines are numbered from 0. A store with a size limit can have deleted the
-    /// oldest lines. In this case, the first returned line has a higher number than `from`.
-    async fn tail_log(&self, run: RunId, from: u64, limit: usize) -> Result<Vec<(u64, LogEntry)>>;
 }
 
 #[deny(clippy::missing_trait_methods)]
@@ -281,13 +256,5 @@ impl<T: RunStore + ?Sized> RunStore for Arc<T> {
 
     async fn list(&self, before: Option<RunId>, limit: usize) -> Result<Vec<RunRecord>> {
         (**self).list(before, limit).await
-    }
-
-    async fn append_log(&self, run: RunId, fence: Fence, entries: &[LogEntry]) -> Result<()> {
-        (**self).append_log(run, fence, entries).await
-    }
-
-    async fn tail_log(&self, run: RunId, from: u64, limit: usize) -> Result<Vec<(u64, LogEntry)>> {
-        (**self).tail_log(run, from, limit).await
     }
 }

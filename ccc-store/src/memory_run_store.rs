@@ -5,18 +5,22 @@ use std::time::Duration;
 
 use ccc_core::event::{Delivery, IssueEvent};
 use ccc_core::run::{ActorCheck, RunRecord, RunState, SkipReason};
-use ccc_core::run_store::{Accepted, Claim, Fence, LogEntry, Renewal, same_request};
-use ccc_core::{Clock, Error, ErrorKind, Outcome, Progress, Result, RunId, RunStore, async_trait};
+use ccc_core::run_log::LogEntry;
+use ccc_core::run_store::{Accepted, Claim, Fence, Renewal};
+use ccc_core::{
+    Clock, Error, ErrorKind, Outcome, Progress, Result, RunId, RunLog, RunStore, async_trait,
+};
 use jiff::Timestamp;
 
 mod entry;
+mod log;
 mod state;
 
 use crate::bounds::{Bounds, stored_event};
 use entry::Entry;
 use state::{State, no_such_run};
 
-/// A [`RunStore`] in memory. All accepted runs are lost when the process ends, so a program that
+/// A [`RunStore`] in memory, with the logs of its runs ([`RunLog`]). All accepted runs are lost when the process ends, so a program that
 /// uses this store should log a warning when it starts.
 #[derive(Debug)]
 pub struct MemoryRunStore {
@@ -89,6 +93,7 @@ impl RunStore for MemoryRunStore {
                     state: RunState::Waiting,
                     progress: Progress::default(),
                     cancel_requested: false,
+                    served_by: None,
                 };
                 let number = state.accepted;
                 state.accepted += 1;
@@ -151,11 +156,9 @@ impl RunStore for MemoryRunStore {
         let same = |entry: &&mut Entry| !entry.is_finished() && entry.request == request;
         let served = state.runs.values_mut().filter(|_| outcome.serves_request());
         for other in served.filter(same) {
-            let outcome = Outcome::Skipped { reason: SkipReason::SameRequest };
-            other.set_outcome(outcome);
-            other.append(&[same_request(run, now)], &self.bounds);
+            other.set_outcome(Outcome::Skipped { reason: SkipReason::SameRequest });
+            other.record.served_by = Some(run);
         }
-        state.trim_logs(&self.bounds);
         state.trim(&self.bounds);
         Ok(())
     }
@@ -182,18 +185,22 @@ impl RunStore for MemoryRunStore {
             .map(|(_, entry)| entry.record.clone())
             .collect())
     }
+}
 
-    async fn append_log(&self, run: RunId, fence: Fence, entries: &[LogEntry]) -> Result<()> {
+#[cfg_attr(not(target_arch = "wasm32"), async_trait)]
+#[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
+impl RunLog for MemoryRunStore {
+    async fn append(&self, run: RunId, fence: Fence, entries: &[LogEntry]) -> Result<()> {
         let now = self.clock.now();
         let mut state = self.state();
-        state.leased(run, fence, now)?.append(entries, &self.bounds);
+        state.leased(run, fence, now)?.log.append(entries, &self.bounds);
         state.trim_logs(&self.bounds);
         Ok(())
     }
 
-    async fn tail_log(&self, run: RunId, from: u64, limit: usize) -> Result<Vec<(u64, LogEntry)>> {
+    async fn tail(&self, run: RunId, from: u64, limit: usize) -> Result<Vec<(u64, LogEntry)>> {
         let state = self.state();
         let entry = state.runs.get(&run).ok_or_else(|| no_such_run(run))?;
-        Ok(entry.tail(from, limit))
+        Ok(entry.log.tail(from, limit, entry.record.accepted_at))
     }
 }

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use ccc_core::event::{Delivery, IssueEvent};
 use ccc_core::run::{ActorCheck, RunRecord};
-use ccc_core::run_store::{Accepted, Claim, Fence, LogEntry, Renewal};
-use ccc_core::{Clock, Outcome, Progress, Result, RunId, RunStore, async_trait};
+use ccc_core::run_log::LogEntry;
+use ccc_core::run_store::{Accepted, Claim, Fence, Renewal};
+use ccc_core::{Clock, Outcome, Progress, Result, RunId, RunLog, RunStore, async_trait};
 use jiff::Timestamp;
 use rusqlite::Connection;
 
@@ -25,7 +26,8 @@ mod statement;
 use crate::bounds::Bounds;
 use database::Database;
 
-/// A [`RunStore`] in an SQLite database, which one process uses at a time.
+/// A [`RunStore`] in an SQLite database, with the logs of its runs ([`RunLog`]). One process owns
+/// the database at a time.
 ///
 /// A write that returned `Ok` is on the disk: the database uses a write-ahead log with
 /// `synchronous = FULL`. One thread writes, and commits the writes that wait at the same time in one
@@ -140,7 +142,7 @@ impl RunStore for SqliteRunStore {
     async fn finish(&self, run: RunId, fence: Fence, outcome: &Outcome) -> Result<()> {
         let outcome = outcome.clone();
         self.write("run_store.finish", move |tx, now, bounds| {
-            claims::finish(tx, now, bounds, run, fence, &outcome)?;
+            claims::finish(tx, now, run, fence, &outcome)?;
             retention::trim(tx, bounds)
         })
         .await
@@ -158,10 +160,13 @@ impl RunStore for SqliteRunStore {
     async fn list(&self, before: Option<RunId>, limit: usize) -> Result<Vec<RunRecord>> {
         self.read("run_store.list", move |tx| records::list(tx, before, limit)).await
     }
+}
 
-    async fn append_log(&self, run: RunId, fence: Fence, entries: &[LogEntry]) -> Result<()> {
+#[async_trait]
+impl RunLog for SqliteRunStore {
+    async fn append(&self, run: RunId, fence: Fence, entries: &[LogEntry]) -> Result<()> {
         let entries = entries.to_vec();
-        self.write("run_store.append_log", move |tx, now, bounds| {
+        self.write("run_log.append", move |tx, now, bounds| {
             let number = claims::leased(tx, now, run, fence)?;
             logs::append(tx, bounds, number, &entries)?;
             retention::trim_logs(tx, bounds)
@@ -169,7 +174,7 @@ impl RunStore for SqliteRunStore {
         .await
     }
 
-    async fn tail_log(&self, run: RunId, from: u64, limit: usize) -> Result<Vec<(u64, LogEntry)>> {
-        self.read("run_store.tail_log", move |tx| logs::tail(tx, run, from, limit)).await
+    async fn tail(&self, run: RunId, from: u64, limit: usize) -> Result<Vec<(u64, LogEntry)>> {
+        self.read("run_log.tail", move |tx| logs::tail(tx, run, from, limit)).await
     }
 }

@@ -135,18 +135,18 @@ impl State {
         first.map(|entry| entry.record.run)
     }
 
-    /// Removes the oldest lines of logs, until all logs together are within `bounds`. Finished runs lose
-    /// their logs first, the oldest first. Then the largest log is shortened.
+    /// Removes lines of logs, until all logs together are within `bounds`. Finished runs lose their
+    /// logs first, the oldest first. Then the largest log is shortened.
     pub(super) fn trim_logs(&mut self, bounds: &Bounds) {
-        let mut bytes: usize = self.runs.values().map(|entry| entry.log_bytes).sum();
+        let mut bytes: usize = self.runs.values().map(|entry| entry.log.bytes()).sum();
         for entry in self.runs.values_mut().filter(|entry| entry.is_finished()) {
-            while bytes > bounds.log_bytes && entry.log_bytes > 0 {
-                bytes = bytes.saturating_sub(entry.remove_oldest_line());
+            while bytes > bounds.log_bytes && entry.log.bytes() > 0 {
+                bytes = bytes.saturating_sub(entry.log.remove_line());
             }
         }
         while bytes > bounds.log_bytes {
-            let largest = self.runs.values_mut().max_by_key(|entry| entry.log_bytes);
-            let removed = largest.map_or(0, Entry::remove_oldest_line);
+            let largest = self.runs.values_mut().max_by_key(|entry| entry.log.bytes());
+            let removed = largest.map_or(0, |entry| entry.log.remove_line());
             if removed == 0 {
                 break;
             }

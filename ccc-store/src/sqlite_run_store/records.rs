@@ -11,7 +11,7 @@ use super::{errors, statement};
 
 /// The columns that [`Stored::read`] reads.
 pub(super) const COLUMNS: &str =
-    "run, event, accepted_at, pending, state, outcome, progress, cancel";
+    "run, event, accepted_at, pending, state, outcome, progress, cancel, served_by";
 
 /// A row of the table `runs`, whose texts are not parsed yet.
 pub(super) struct Stored {
@@ -23,6 +23,7 @@ pub(super) struct Stored {
     outcome: Option<String>,
     progress: String,
     cancel: bool,
+    served_by: Option<String>,
 }
 
 impl Stored {
@@ -36,6 +37,7 @@ impl Stored {
             outcome: row.get(5)?,
             progress: row.get(6)?,
             cancel: row.get(7)?,
+            served_by: row.get(8)?,
         })
     }
 
@@ -64,6 +66,7 @@ impl Stored {
             }
         };
         let accepted_at = Timestamp::from_nanosecond(self.accepted_at.into());
+        let served_by = self.served_by.as_deref().map(str::parse).transpose();
         Ok(RunRecord {
             run: self.run.parse().map_err(|error| corrupt("id", error))?,
             event,
@@ -72,6 +75,7 @@ impl Stored {
             state,
             progress,
             cancel_requested: self.cancel,
+            served_by: served_by.map_err(|error| corrupt("id of the run that served it", error))?,
         })
     }
 }

@@ -7,9 +7,12 @@ use std::time::Duration;
 
 use ccc_core::event::{Actor, ActorKind, Delivery, IssueEvent, IssueSnapshot, RepoRef, Trigger};
 use ccc_core::run::{ActorCheck, RunState};
-use ccc_core::run_store::{Accepted, LogEntry};
+use ccc_core::run_log::LogEntry;
+use ccc_core::run_store::Accepted;
 use ccc_core::testing::ManualClock;
-use ccc_core::{DeliveryId, ErrorKind, Outcome, Progress, Result, RunStore as _, Stage};
+use ccc_core::{
+    DeliveryId, ErrorKind, Outcome, Progress, Result, RunLog as _, RunStore as _, Stage,
+};
 use ccc_store::{Bounds, SqliteRunStore};
 use jiff::Timestamp;
 use tempfile::TempDir;
@@ -89,7 +92,7 @@ async fn a_new_process_finds_all_runs_and_can_claim_them_at_once() {
         runs.push(place.accept(&store, number).await.unwrap().run);
     }
     let claim = store.claim(LEASE).await.unwrap().unwrap();
-    store.append_log(runs[0], claim.fence, &[line("one"), line("two")]).await.unwrap();
+    store.append(runs[0], claim.fence, &[line("one"), line("two")]).await.unwrap();
     let outcome = Outcome::Answered { answer: "ä".to_owned() };
     store.finish(runs[0], claim.fence, &outcome).await.unwrap();
     let claim = store.claim(LEASE).await.unwrap().unwrap();
@@ -103,7 +106,7 @@ async fn a_new_process_finds_all_runs_and_can_claim_them_at_once() {
     assert_eq!(records[2].state, RunState::Finished { outcome });
     assert_eq!((&records[1].state, &records[1].progress), (&RunState::Waiting, &progress));
     assert_eq!(records[0].event, event(3));
-    assert_eq!(store.tail_log(runs[0], 0, 10).await.unwrap(), [(0, line("one")), (1, line("two"))]);
+    assert_eq!(store.tail(runs[0], 0, 10).await.unwrap(), [(0, line("one")), (1, line("two"))]);
     let repeated = place.accept(&store, 1).await.unwrap();
     assert_eq!(repeated, Accepted { run: runs[0], duplicate: true });
     let again = store.claim(LEASE).await.unwrap().unwrap();
@@ -253,7 +256,7 @@ async fn the_oldest_finished_runs_logs_and_deliveries_are_removed() {
         let run = place.accept(&store, number).await.unwrap().run;
         let claim = store.claim(LEASE).await.unwrap().unwrap();
         let lines = vec![line(&"x".repeat(400)); 60];
-        store.append_log(run, claim.fence, &lines).await.unwrap();
+        store.append(run, claim.fence, &lines).await.unwrap();
         store.finish(run, claim.fence, &outcome).await.unwrap();
         runs.push(run);
     }
@@ -261,12 +264,13 @@ async fn the_oldest_finished_runs_logs_and_deliveries_are_removed() {
     assert_eq!(records.iter().map(|record| record.run).rev().collect::<Vec<_>>(), runs[30..]);
     let mut bytes = 0;
     for run in &runs[30..] {
-        let log = store.tail_log(*run, 0, 1_000).await.unwrap();
-        assert!(log[0].1.text.contains("earlier lines of this log were removed"), "{:?}", log[0]);
+        let log = store.tail(*run, 0, 1_000).await.unwrap();
+        let reports = log.iter().filter(|(_, line)| line.text.contains("were removed here"));
+        assert_eq!(reports.count(), 1, "{log:?}");
         bytes += log.iter().map(|(_, line)| line.text.len()).sum::<usize>();
     }
     assert!((50_000..100_000).contains(&bytes), "{bytes}");
-    assert_eq!(store.tail_log(runs[0], 0, 1).await.unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(store.tail(runs[0], 0, 1).await.unwrap_err().kind(), ErrorKind::NotFound);
     // The delivery was removed, so that its repetition is a new one.
     assert!(!place.accept(&store, 1).await.unwrap().duplicate);
     assert!(place.accept(&store, 39).await.unwrap().duplicate);

@@ -8,6 +8,7 @@ mod requests;
 mod turns;
 
 pub use fixture::Fixture;
+pub(super) use fixture::{LEASE, WITHIN_LEASE};
 pub use intake::*;
 pub use leases::*;
 pub use records::*;
@@ -67,9 +68,6 @@ macro_rules! run_store_conformance {
                 a_write_to_an_unknown_run_is_refused,
                 runs_are_listed_newest_first,
                 an_unknown_run_is_none,
-                log_lines_are_numbered_from_zero,
-                log_lines_persist_when_another_worker_claims_the_run,
-                a_log_belongs_to_its_run,
             ]
         );
     };
