@@ -71,10 +71,10 @@ pub fn check_pending(pending: PendingRuns) -> Result<()> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Fence(pub u64);
 
-/// The result of [`RunStore::accept`].
+/// The result of [`RunStore::accept`] and [`RunStore::retry`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Accepted {
-    /// The run that handles the delivery.
+    /// The run that handles the delivery or the event.
     pub run: RunId,
     /// Whether the run existed before the call. If so, the delivery is a redelivery, or a different
     /// delivery with the same request of the same actor.
@@ -88,9 +88,6 @@ pub struct Claim {
     pub record: RunRecord,
     /// The fence of this claim, which the worker passes to every write.
     pub fence: Fence,
-    /// The number of claims since the run last completed a stage for the first time, this claim
-    /// included. Released claims do not count. A high number shows that the run ends its workers.
-    pub attempts: u32,
 }
 
 /// The result of [`RunStore::renew`].
@@ -185,7 +182,7 @@ pub trait RunStore: Debug + Send + Sync + 'static {
 
     /// Persists the progress of `run` in the form of [`Progress::to_json`]. Replaces the earlier
     /// progress. If the stage of `progress` is later than that of all earlier progress,
-    /// [`Claim::attempts`] starts again.
+    /// [`RunRecord::attempts`] starts again.
     async fn advance(&self, run: RunId, fence: Fence, progress: &Progress) -> Result<()>;
 
     /// Ends `run` with `outcome`. The run can still be read, but can no longer be claimed or
@@ -204,6 +201,17 @@ pub trait RunStore: Debug + Send + Sync + 'static {
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) if the run does not exist.
     async fn request_cancel(&self, run: RunId) -> Result<()>;
+
+    /// Stores a new run for the event of `run`, which must have ended, and returns the new run. The
+    /// new run has the check [`ActorCheck::Pending`], because the actor may have lost the permission
+    /// to start runs. If a run that has not ended has the trigger key and the actor of this event,
+    /// returns that run as a duplicate.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) if the run does not exist.
+    /// [`Conflict`](crate::ErrorKind::Conflict) if it has not ended. The errors of
+    /// [`accept`](Self::accept) for a new run.
+    async fn retry(&self, run: RunId) -> Result<Accepted>;
 
     /// Returns the record of `run`, or `None` if the run does not exist.
     async fn get(&self, run: RunId) -> Result<Option<RunRecord>>;
@@ -248,6 +256,10 @@ impl<T: RunStore + ?Sized> RunStore for Arc<T> {
 
     async fn request_cancel(&self, run: RunId) -> Result<()> {
         (**self).request_cancel(run).await
+    }
+
+    async fn retry(&self, run: RunId) -> Result<Accepted> {
+        (**self).retry(run).await
     }
 
     async fn get(&self, run: RunId) -> Result<Option<RunRecord>> {

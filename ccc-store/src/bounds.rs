@@ -6,7 +6,7 @@ use std::time::Duration;
 use ccc_core::event::{Actor, IssueEvent, Trigger};
 use ccc_core::run_log::LogEntry;
 use ccc_core::untrusted_text::{MAX_TEXT, truncate};
-use ccc_core::{Error, ErrorKind};
+use ccc_core::{Error, ErrorKind, RunId};
 use jiff::Timestamp;
 
 /// Maximum size of the title of a stored issue, in bytes. An agent reads fewer characters of it.
@@ -192,6 +192,13 @@ pub(crate) fn size(event: &IssueEvent) -> usize {
 pub(crate) fn full(why: &str) -> Error {
     Error::new(ErrorKind::Unavailable, format!("{why}: send the delivery again later"))
         .with_retry_after(Duration::from_secs(60))
+}
+
+/// Returns the error for the repetition of a run that has not ended.
+pub(crate) fn not_ended(run: RunId) -> Error {
+    let line =
+        format!("run {run} has not ended: wait for its end, or cancel it, before you repeat it");
+    Error::new(ErrorKind::Conflict, line)
 }
 
 /// The lines that were removed from a log.

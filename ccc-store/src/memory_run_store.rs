@@ -16,7 +16,7 @@ mod entry;
 mod log;
 mod state;
 
-use crate::bounds::{Bounds, stored_event};
+use crate::bounds::{Bounds, not_ended};
 use entry::Entry;
 use state::{State, no_such_run};
 
@@ -78,29 +78,8 @@ impl RunStore for MemoryRunStore {
             }
             return Ok(Accepted { run: *run, duplicate: true });
         }
-        let accepted = match state.unfinished_run_of(event) {
-            Some(run) => Accepted { run, duplicate: true },
-            None => {
-                let event = stored_event(event);
-                let room = state.check_room(&self.bounds, &event, check);
-                room.map_err(|error| error.with_operation("run_store.accept"))?;
-                let run = RunId::new(now)?;
-                let record = RunRecord {
-                    run,
-                    event,
-                    accepted_at: now,
-                    actor_check: check,
-                    state: RunState::Waiting,
-                    progress: Progress::default(),
-                    cancel_requested: false,
-                    served_by: None,
-                };
-                let number = state.accepted;
-                state.accepted += 1;
-                state.runs.insert(run, Entry::new(record, number));
-                Accepted { run, duplicate: false }
-            }
-        };
+        let accepted = state.add_run(now, &self.bounds, event, check);
+        let accepted = accepted.map_err(|error| error.with_operation("run_store.accept"))?;
         state.deliveries.insert(delivery.id.clone(), (delivery.body_sha256, accepted.run));
         state.delivery_order.push_back(delivery.id.clone());
         state.trim(&self.bounds);
@@ -116,14 +95,10 @@ impl RunStore for MemoryRunStore {
         let entry = state.runs.get_mut(&run).ok_or_else(|| no_such_run(run))?;
         entry.claimed = claims;
         entry.fence += 1;
-        entry.attempts += 1;
+        entry.record.attempts += 1;
         entry.until = now + lease;
         entry.record.state = RunState::Claimed;
-        Ok(Some(Claim {
-            record: entry.record.clone(),
-            fence: Fence(entry.fence),
-            attempts: entry.attempts,
-        }))
+        Ok(Some(Claim { record: entry.record.clone(), fence: Fence(entry.fence) }))
     }
 
     async fn renew(&self, run: RunId, fence: Fence, lease: Duration) -> Result<Renewal> {
@@ -136,7 +111,7 @@ impl RunStore for MemoryRunStore {
     async fn release(&self, run: RunId, fence: Fence, delay: Duration) -> Result<()> {
         self.with_lease(run, fence, |entry, now| {
             entry.record.state = RunState::Waiting;
-            entry.attempts = entry.attempts.saturating_sub(1);
+            entry.record.attempts = entry.record.attempts.saturating_sub(1);
             entry.until = now.checked_add(delay).unwrap_or(Timestamp::MAX);
         })
     }
@@ -170,6 +145,17 @@ impl RunStore for MemoryRunStore {
             entry.record.cancel_requested = true;
         }
         Ok(())
+    }
+
+    async fn retry(&self, run: RunId) -> Result<Accepted> {
+        let mut state = self.state();
+        let entry = state.runs.get(&run).ok_or_else(|| no_such_run(run))?;
+        if !entry.is_finished() {
+            return Err(not_ended(run).with_operation("run_store.retry"));
+        }
+        let event = entry.record.event.clone();
+        let added = state.add_run(self.clock.now(), &self.bounds, &event, ActorCheck::Pending);
+        added.map_err(|error| error.with_operation("run_store.retry"))
     }
 
     async fn get(&self, run: RunId) -> Result<Option<RunRecord>> {

@@ -25,6 +25,7 @@ mod statement;
 
 use crate::bounds::Bounds;
 use database::Database;
+use ownership::Ownership;
 
 /// A [`RunStore`] in an SQLite database, with the logs of its runs ([`RunLog`]). One process owns
 /// the database at a time.
@@ -74,9 +75,41 @@ impl SqliteRunStore {
     /// [`Unavailable`](ccc_core::ErrorKind::Unavailable) if the file cannot be read or written.
     pub async fn open(path: &Path, clock: Arc<dyn Clock>, bounds: Bounds) -> Result<Self> {
         let path = path.to_owned();
-        let database = tokio::task::spawn_blocking(move || Database::open(&path)).await;
-        let database = database.map_err(|error| errors::ended().with_source(error))??;
+        let database = blocking(move || Database::open(&path)).await??;
         Ok(Self { clock, bounds, database })
+    }
+
+    /// Opens the database in the file `path`, while another process may own it: for a command that
+    /// reads runs, or requests the cancellation or the repetition of a run. Neither creates nor checks
+    /// nor converts the database, and ends no lease.
+    ///
+    /// # Errors
+    /// [`NotFound`](ccc_core::ErrorKind::NotFound) if the file does not exist.
+    /// [`Unsupported`](ccc_core::ErrorKind::Unsupported) if another version of this program has
+    /// written the database, or if the file is another database. The other errors of
+    /// [`open`](Self::open).
+    pub async fn open_beside(path: &Path, clock: Arc<dyn Clock>, bounds: Bounds) -> Result<Self> {
+        let path = path.to_owned();
+        let database = blocking(move || Database::open_beside(&path)).await??;
+        Ok(Self { clock, bounds, database })
+    }
+
+    /// Returns whether a process owns the database in the file `path`.
+    ///
+    /// # Errors
+    /// [`Unavailable`](ccc_core::ErrorKind::Unavailable) if the check panics.
+    pub async fn has_owner(path: &Path) -> Result<bool> {
+        let path = path.to_owned();
+        blocking(move || Ownership::is_taken(&path)).await
+    }
+
+    /// Returns the ids of at most `limit` runs whose id begins with `start`, the newest first.
+    ///
+    /// # Errors
+    /// [`Unavailable`](ccc_core::ErrorKind::Unavailable) if the database cannot be read.
+    pub async fn find(&self, start: &str, limit: usize) -> Result<Vec<RunId>> {
+        let start = start.to_owned();
+        self.read("run_store.find", move |tx| records::find(tx, &start, limit)).await
     }
 
     /// Applies `change` at the current time of the store's clock.
@@ -98,6 +131,11 @@ impl SqliteRunStore {
     ) -> Result<T> {
         self.database.read(read).await.map_err(|error| error.with_operation(operation))
     }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| errors::ended().with_source(error))
 }
 
 #[async_trait]
@@ -150,6 +188,11 @@ impl RunStore for SqliteRunStore {
 
     async fn request_cancel(&self, run: RunId) -> Result<()> {
         self.write("run_store.request_cancel", move |tx, _, _| claims::request_cancel(tx, run))
+            .await
+    }
+
+    async fn retry(&self, run: RunId) -> Result<Accepted> {
+        self.write("run_store.retry", move |tx, now, bounds| accept::retry(tx, now, bounds, run))
             .await
     }
 

@@ -67,8 +67,7 @@ impl RunContext {
     pub(super) fn claimed(parts: Arc<Parts>, claim: Claim, store: Arc<dyn RunStore>) -> Self {
         let permitted =
             claim.record.actor_check == ActorCheck::Permitted || claim.record.is_authorized();
-        let attempts = claim.attempts;
-        let RunRecord { run, event, accepted_at, progress, .. } = claim.record;
+        let RunRecord { run, event, accepted_at, progress, attempts, .. } = claim.record;
         let (clock, limit) = (Arc::clone(&parts.clock), parts.limits.cleanup);
         let journal = Journal::new(run, store, claim.fence, Arc::clone(&clock), limit);
         let log = parts.run_log.clone().map(|log| LogWriter::new(run, claim.fence, log, clock));

@@ -259,6 +259,9 @@ impl<T: RunStore> RunStore for Faulty<T> {
     async fn request_cancel(&self, run: RunId) -> Result<()> {
         through!(self, "run_store.request_cancel", request_cancel(run))
     }
+    async fn retry(&self, run: RunId) -> Result<Accepted> {
+        through!(self, "run_store.retry", retry(run))
+    }
     async fn get(&self, run: RunId) -> Result<Option<RunRecord>> {
         through!(self, "run_store.get", get(run))
     }

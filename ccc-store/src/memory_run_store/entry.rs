@@ -21,8 +21,6 @@ pub(super) struct Entry {
     /// The number of the newest claim of this run. The store numbers the claims of all runs from 1.
     /// 0 if the run was never claimed.
     pub(super) claimed: u64,
-    /// The number of claims since the run last completed a stage for the first time.
-    pub(super) attempts: u32,
     /// The latest stage that the run has completed.
     reached: Stage,
     /// The `issue_key` of the event.
@@ -41,7 +39,7 @@ impl Entry {
     pub(super) fn new(record: RunRecord, accepted: u64) -> Self {
         let (issue, request) = (record.event.issue_key(), record.event.trigger_key());
         let (requester, until) = (record.event.requester_key(), record.accepted_at);
-        let (fence, claimed, attempts, log) = Default::default();
+        let (fence, claimed, log) = Default::default();
         let reached = record.progress.stage();
         Self {
             record,
@@ -49,7 +47,6 @@ impl Entry {
             fence,
             until,
             claimed,
-            attempts,
             reached,
             issue,
             request,
@@ -73,7 +70,7 @@ impl Entry {
         self.result_bytes[0] = bounds::debug_size(&progress);
         if progress.stage() > self.reached {
             self.reached = progress.stage();
-            self.attempts = 0;
+            self.record.attempts = 0;
         }
         self.record.progress = progress;
     }

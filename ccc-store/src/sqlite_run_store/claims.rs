@@ -31,10 +31,9 @@ pub(super) fn claim(tx: &Connection, now: Timestamp, lease: Duration) -> Result<
         let values = params![number, later(now, lease)];
         let claimed = statement::row(tx, claim, values, |row| Ok((row.get(0)?, row.get(1)?)))?;
         record.state = RunState::Claimed;
-        return Ok(claimed.map(|(fence, attempts)| Claim {
-            record,
-            fence: Fence(fence),
-            attempts,
+        return Ok(claimed.map(|(fence, attempts)| {
+            record.attempts = attempts;
+            Claim { record, fence: Fence(fence) }
         }));
     }
     Ok(None)

@@ -62,8 +62,8 @@ pub(super) struct Database {
     /// `None` only while the value is dropped.
     queues: Option<Queues>,
     threads: Vec<JoinHandle<()>>,
-    /// The lock ends after the threads have ended.
-    _ownership: Ownership,
+    /// The lock ends after the threads have ended. `None` if another process can own the database.
+    _ownership: Option<Ownership>,
 }
 
 /// The queues of the threads.
@@ -79,13 +79,29 @@ impl fmt::Debug for Database {
 }
 
 impl Database {
-    /// Opens the database in the file `path`, and starts its threads.
+    /// Takes the ownership of the database in the file `path`, opens it, and starts its threads.
     pub(super) fn open(path: &Path) -> Result<Self> {
         let ownership = Ownership::take(path)?;
         let writer = schema::open(path)?;
+        Self::start(path, writer, Some(ownership))
+    }
+
+    /// Opens the database in the file `path`, which another process can own, and starts its threads.
+    pub(super) fn open_beside(path: &Path) -> Result<Self> {
+        Self::start(path, schema::open_beside(path)?, None)
+    }
+
+    fn start(path: &Path, writer: Connection, ownership: Option<Ownership>) -> Result<Self> {
         let (writes, waiting_writes) = channel();
         let (reads, waiting_reads) = channel();
-        let mut threads = vec![start("run-store-writer", move || write(&writer, &waiting_writes))?];
+        let is_owner = ownership.is_some();
+        let write = move || {
+            write(&writer, &waiting_writes);
+            if is_owner {
+                schema::close(&writer);
+            }
+        };
+        let mut threads = vec![start("run-store-writer", write)?];
         let waiting_reads = Arc::new(Mutex::new(waiting_reads));
         for _ in 0..READERS {
             let (connection, waiting) = (schema::open_to_read(path)?, Arc::clone(&waiting_reads));
@@ -151,7 +167,6 @@ fn write(connection: &Connection, waiting: &Receiver<Box<dyn Work>>) {
             work.end(committed.as_ref().err());
         }
     }
-    schema::close(connection);
 }
 
 /// Executes the writes in `group` in one transaction. A write that fails is undone alone.

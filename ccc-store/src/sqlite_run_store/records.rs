@@ -11,7 +11,7 @@ use super::{errors, statement};
 
 /// The columns that [`Stored::read`] reads.
 pub(super) const COLUMNS: &str =
-    "run, event, accepted_at, pending, state, outcome, progress, cancel, served_by";
+    "run, event, accepted_at, pending, state, outcome, progress, cancel, served_by, attempts";
 
 /// A row of the table `runs`, whose texts are not parsed yet.
 pub(super) struct Stored {
@@ -24,6 +24,7 @@ pub(super) struct Stored {
     progress: String,
     cancel: bool,
     served_by: Option<String>,
+    attempts: u32,
 }
 
 impl Stored {
@@ -38,6 +39,7 @@ impl Stored {
             progress: row.get(6)?,
             cancel: row.get(7)?,
             served_by: row.get(8)?,
+            attempts: row.get(9)?,
         })
     }
 
@@ -75,6 +77,7 @@ impl Stored {
             state,
             progress,
             cancel_requested: self.cancel,
+            attempts: self.attempts,
             served_by: served_by.map_err(|error| corrupt("id of the run that served it", error))?,
         })
     }
@@ -84,6 +87,15 @@ impl Stored {
 pub(super) fn get(tx: &Connection, run: RunId) -> Result<Option<RunRecord>> {
     let find = format!("SELECT {COLUMNS} FROM runs WHERE run = ?1");
     statement::row(tx, &find, [run.to_string()], Stored::read)?.map(Stored::parse).transpose()
+}
+
+/// Returns the ids of at most `limit` runs whose id begins with `start`, the newest first.
+pub(super) fn find(tx: &Connection, start: &str, limit: usize) -> Result<Vec<RunId>> {
+    let find = "SELECT run FROM runs WHERE run >= ?1 AND run < ?2 ORDER BY run DESC LIMIT ?3";
+    // `~` comes after every character of an id.
+    let values = params![start, format!("{start}~"), size(limit)];
+    let found = statement::rows(tx, find, values, |row| row.get::<_, String>(0))?;
+    found.into_iter().map(|run| run.parse()).collect()
 }
 
 /// Returns the records of at most `limit` runs that are older than `before`, the newest first.

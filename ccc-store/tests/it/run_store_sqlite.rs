@@ -280,3 +280,77 @@ async fn the_oldest_finished_runs_logs_and_deliveries_are_removed() {
     let error = place.accept(&store, 200).await.unwrap_err();
     assert!(error.is_retryable() && error.retry_after().is_some(), "{error}");
 }
+
+/// Returns the result of a query of one number on the database of `place`.
+fn number(place: &Place, query: &str) -> i64 {
+    let connection = rusqlite::Connection::open(place.path()).unwrap();
+    connection.query_row(query, [], |row| row.get(0)).unwrap()
+}
+
+#[tokio::test]
+async fn a_database_is_read_and_changed_beside_its_owner() {
+    // spec: Q14a, Q14b, Q14c
+    let place = Place::new();
+    let beside = async || {
+        let clock = Arc::clone(&place.clock) as _;
+        SqliteRunStore::open_beside(&place.path(), clock, Bounds::on_disk()).await
+    };
+    let error = beside().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+    assert!(!SqliteRunStore::has_owner(&place.path()).await.unwrap());
+    assert_eq!(place.files(), [] as [PathBuf; 0], "nothing is created");
+
+    let owner = place.open().await.unwrap();
+    assert!(SqliteRunStore::has_owner(&place.path()).await.unwrap());
+    let first = place.accept(&owner, 1).await.unwrap().run;
+    let second = place.accept(&owner, 2).await.unwrap().run;
+    let claim = owner.claim(LEASE).await.unwrap().unwrap();
+    owner.append(first, claim.fence, &[line("one")]).await.unwrap();
+    let store = beside().await.unwrap();
+    assert_eq!(store.list(None, 10).await.unwrap(), owner.list(None, 10).await.unwrap());
+    assert_eq!(store.tail(first, 0, 10).await.unwrap(), [(0, line("one"))]);
+    for run in [first, second] {
+        assert_eq!(store.find(&run.to_string()[..9], 10).await.unwrap().len(), 2, "a common start");
+        assert_eq!(store.find(&run.to_string(), 10).await.unwrap(), [run]);
+    }
+    assert_eq!(store.find("0000", 1).await.unwrap(), [second], "the newest of several");
+    assert_eq!(store.find("ff", 10).await.unwrap(), []);
+    store.request_cancel(first).await.unwrap();
+    let renewal = owner.renew(first, claim.fence, LEASE).await.unwrap();
+    assert!(renewal.cancel_requested, "the lease of the owner stays");
+    let outcome = Outcome::Cancelled { stage: Stage::Work };
+    owner.finish(first, claim.fence, &outcome).await.unwrap();
+    place.clock.advance(Duration::from_millis(1));
+    let repeated = store.retry(first).await.unwrap().run;
+    drop(store);
+    assert_eq!(number(&place, "SELECT value FROM totals WHERE name = 'open'"), 1);
+    let claims =
+        [owner.claim(LEASE).await.unwrap().unwrap(), owner.claim(LEASE).await.unwrap().unwrap()];
+    assert_eq!(claims.map(|claim| claim.record.run), [second, repeated]);
+    drop(owner);
+    assert!(!SqliteRunStore::has_owner(&place.path()).await.unwrap());
+    assert_eq!(beside().await.unwrap().list(None, 10).await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_database_of_an_older_version_is_converted_by_its_owner_only() {
+    // spec: Q14a
+    let place = Place::new();
+    let store = place.open().await.unwrap();
+    let run = place.accept(&store, 1).await.unwrap().run;
+    drop(store);
+    let connection = rusqlite::Connection::open(place.path()).unwrap();
+    let older = "ALTER TABLE runs DROP COLUMN served_by; ALTER TABLE runs DROP COLUMN log_head;
+        ALTER TABLE runs DROP COLUMN log_cut; PRAGMA user_version = 1;";
+    connection.execute_batch(older).unwrap();
+    drop(connection);
+    let clock = Arc::clone(&place.clock) as _;
+    let beside = SqliteRunStore::open_beside(&place.path(), clock, Bounds::on_disk()).await;
+    assert_eq!(beside.unwrap_err().kind(), ErrorKind::Unsupported);
+    assert_eq!(number(&place, "PRAGMA user_version"), 1);
+    let store = place.open().await.unwrap();
+    let claim = store.claim(LEASE).await.unwrap().unwrap();
+    assert_eq!((claim.record.run, claim.record.served_by), (run, None));
+    store.append(run, claim.fence, &[line("one")]).await.unwrap();
+    assert_eq!(store.tail(run, 0, 10).await.unwrap(), [(0, line("one"))]);
+}

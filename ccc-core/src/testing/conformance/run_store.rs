@@ -60,6 +60,8 @@ macro_rules! run_store_conformance {
                 a_cancellation_before_the_claim_is_reported,
                 cancelling_an_unknown_or_a_finished_run,
                 a_claim_counts_the_claims_without_a_further_stage,
+                an_ended_run_can_be_repeated,
+                a_run_that_has_not_ended_is_not_repeated,
                 a_released_run_waits_for_its_delay,
                 a_released_run_refuses_the_fence_of_its_worker,
                 the_newest_progress_comes_with_the_next_claim,

@@ -114,7 +114,7 @@ async fn a_run_that_ends_its_service_again_and_again_ends_as_failed() {
         let lease = Duration::from_secs(30);
         for _ in 0..earlier {
             let claim = store.claim(lease).await.unwrap().unwrap();
-            assert!(claim.attempts <= 5);
+            assert!(claim.record.attempts <= 5);
             clock.advance(lease);
         }
         let claim = store.claim(lease).await.unwrap().unwrap();

@@ -245,7 +245,7 @@ pub async fn cancelling_an_unknown_or_a_finished_run(fixture: &Fixture) {
     );
 }
 
-/// Checks the number [`Claim::attempts`](crate::run_store::Claim::attempts): a further stage starts it
+/// Checks the number [`RunRecord::attempts`](crate::run::RunRecord::attempts): a further stage starts it
 /// again, a repeated stage does not, and a released claim does not count.
 pub async fn a_claim_counts_the_claims_without_a_further_stage(fixture: &Fixture) {
     // spec: Q12
@@ -261,7 +261,10 @@ pub async fn a_claim_counts_the_claims_without_a_further_stage(fixture: &Fixture
     ];
     for (number, (stage, expected)) in steps.into_iter().enumerate() {
         let claim = fixture.claim_some().await;
-        assert_eq!(claim.attempts, expected, "`claim` must count the attempts (claim {number})");
+        assert_eq!(
+            claim.record.attempts, expected,
+            "`claim` must count the attempts (claim {number})"
+        );
         if let Some(stage) = stage {
             let progress = Progress::accepted(stage);
             fixture.store.advance(run, claim.fence, &progress).await.expect(WITHIN_LEASE);
@@ -270,7 +273,7 @@ pub async fn a_claim_counts_the_claims_without_a_further_stage(fixture: &Fixture
     }
     for _ in 0..3 {
         let claim = fixture.claim_some().await;
-        assert_eq!(claim.attempts, 2, "a released claim must not count as an attempt");
+        assert_eq!(claim.record.attempts, 2, "a released claim must not count as an attempt");
         fixture.store.release(run, claim.fence, Duration::ZERO).await.expect(WITHIN_LEASE);
     }
 }
