@@ -61,7 +61,8 @@ where
 pub(super) struct Database {
     /// `None` only while the value is dropped.
     queues: Option<Queues>,
-    threads: Vec<JoinHandle<()>>,
+    writer: Option<JoinHandle<()>>,
+    readers: Vec<JoinHandle<()>>,
     /// The lock ends after the threads have ended. `None` if another process can own the database.
     _ownership: Option<Ownership>,
 }
@@ -101,14 +102,15 @@ impl Database {
                 schema::close(&writer);
             }
         };
-        let mut threads = vec![start("run-store-writer", write)?];
+        let writer = Some(start("run-store-writer", write)?);
+        let mut readers = Vec::new();
         let waiting_reads = Arc::new(Mutex::new(waiting_reads));
         for _ in 0..READERS {
             let (connection, waiting) = (schema::open_to_read(path)?, Arc::clone(&waiting_reads));
-            threads.push(start("run-store-reader", move || read(&connection, &waiting))?);
+            readers.push(start("run-store-reader", move || read(&connection, &waiting))?);
         }
         let queues = Some(Queues { writes, reads });
-        Ok(Self { queues, threads, _ownership: ownership })
+        Ok(Self { queues, writer, readers, _ownership: ownership })
     }
 
     /// Executes `change` in a transaction, and returns its result when the transaction is on the
@@ -131,11 +133,15 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
-        self.queues = None;
-        for thread in self.threads.drain(..) {
-            // A thread that panicked has reported its panic.
-            let _ = thread.join();
-        }
+        let Some(Queues { writes, reads }) = self.queues.take() else { return };
+        // The writer closes its connection last: the last connection moves the write-ahead log into the
+        // database, and a connection that only reads cannot do this.
+        drop(reads);
+        let readers = std::mem::take(&mut self.readers);
+        // A thread that panicked has reported its panic.
+        readers.into_iter().for_each(|reader| drop(reader.join()));
+        drop(writes);
+        self.writer.take().into_iter().for_each(|writer| drop(writer.join()));
     }
 }
 

@@ -281,6 +281,22 @@ async fn the_oldest_finished_runs_logs_and_deliveries_are_removed() {
     assert!(error.is_retryable() && error.retry_after().is_some(), "{error}");
 }
 
+#[tokio::test]
+async fn a_closed_database_is_one_file() {
+    // spec: Q11a
+    for _ in 0..20 {
+        let place = Place::new();
+        let store = place.open().await.unwrap();
+        place.accept(&store, 1).await.unwrap();
+        store.list(None, 1).await.unwrap();
+        drop(store);
+        let mut names: Vec<_> =
+            place.files().iter().map(|file| file.file_name().unwrap().to_owned()).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["runs.sqlite", "runs.sqlite.lock"], "the write-ahead log is left");
+    }
+}
+
 /// Returns the result of a query of one number on the database of `place`.
 fn number(place: &Place, query: &str) -> i64 {
     let connection = rusqlite::Connection::open(place.path()).unwrap();
