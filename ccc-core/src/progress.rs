@@ -141,6 +141,17 @@ impl Progress {
         }
     }
 
+    /// Returns the report of the agent; `None` if the agent has not ended yet.
+    #[must_use]
+    pub fn report(&self) -> Option<&AgentReport> {
+        match self {
+            Self::Accepted(run) => run.report.as_ref(),
+            Self::Collected(run) => Some(&run.report),
+            Self::Committed(run) => Some(&run.report),
+            Self::Published(run) => Some(&run.report),
+        }
+    }
+
     /// Returns the last stage that the run has completed.
     #[must_use]
     pub fn stage(&self) -> Stage {

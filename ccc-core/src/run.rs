@@ -187,6 +187,12 @@ pub struct RunRecord {
     pub progress: Progress,
     /// Whether the cancellation of the run was requested.
     pub cancel_requested: bool,
+    /// The number of claims since the run last completed a stage for the first time. Released claims
+    /// do not count. A high number shows that the run ends its workers.
+    pub attempts: u32,
+    /// The run whose agent has worked on the same request; `None` unless this run was skipped for
+    /// this reason ([`SkipReason::SameRequest`]).
+    pub served_by: Option<RunId>,
 }
 
 impl RunRecord {

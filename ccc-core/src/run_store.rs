@@ -1,12 +1,11 @@
-//! The run store port: the interface to the store of all accepted runs, with the progress, the
-//! outcome and the log of each run.
+//! The run store port: the interface to the store of all accepted runs, with the progress and the
+//! outcome of each run.
 
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Delivery, IssueEvent};
@@ -72,10 +71,10 @@ pub fn check_pending(pending: PendingRuns) -> Result<()> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Fence(pub u64);
 
-/// The result of [`RunStore::accept`].
+/// The result of [`RunStore::accept`] and [`RunStore::retry`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Accepted {
-    /// The run that handles the delivery.
+    /// The run that handles the delivery or the event.
     pub run: RunId,
     /// Whether the run existed before the call. If so, the delivery is a redelivery, or a different
     /// delivery with the same request of the same actor.
@@ -89,9 +88,6 @@ pub struct Claim {
     pub record: RunRecord,
     /// The fence of this claim, which the worker passes to every write.
     pub fence: Fence,
-    /// The number of claims since the run last completed a stage for the first time, this claim
-    /// included. Released claims do not count. A high number shows that the run ends its workers.
-    pub attempts: u32,
 }
 
 /// The result of [`RunStore::renew`].
@@ -101,24 +97,9 @@ pub struct Renewal {
     pub cancel_requested: bool,
 }
 
-/// One line of a run's log. The secrets in its text are already redacted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LogEntry {
-    /// The time at which the entry was written.
-    pub at: Timestamp,
-    /// The text of the entry, in one line.
-    pub text: String,
-}
-
-/// Returns the last line of the log of a run that is skipped because the agent of `run` has worked
-/// on the same request. `at` is the time at which `run` ended.
-#[must_use]
-pub fn same_request(run: RunId, at: Timestamp) -> LogEntry {
-    LogEntry { at, text: format!("skipped: run {run} has served the same request") }
-}
-
 /// A store of accepted runs. It is the queue from which workers claim runs, and it contains the
-/// progress, the outcome and the log of each run.
+/// progress and the outcome of each run. The logs of the runs have a port of their own,
+/// [`RunLog`](crate::RunLog).
 ///
 /// # Contract
 /// Implementations are safe to share and to call from many tasks at once. An adapter's
@@ -133,9 +114,8 @@ pub fn same_request(run: RunId, at: Timestamp) -> LogEntry {
 ///
 /// # Call order
 /// [`accept`](Self::accept) creates a run. [`claim`](Self::claim) gives a worker a lease on a run
-/// and a [`Fence`]. The worker passes the fence to [`renew`](Self::renew),
-/// [`advance`](Self::advance) and [`append_log`](Self::append_log) while it works. It ends its work
-/// with [`finish`](Self::finish) or [`release`](Self::release). The other methods can be called at
+/// and a [`Fence`]. The worker passes the fence to [`renew`](Self::renew)
+/// and [`advance`](Self::advance) while it works. It ends its work with [`finish`](Self::finish) or [`release`](Self::release). The other methods can be called at
 /// any time.
 ///
 /// # Errors
@@ -202,7 +182,7 @@ pub trait RunStore: Debug + Send + Sync + 'static {
 
     /// Persists the progress of `run` in the form of [`Progress::to_json`]. Replaces the earlier
     /// progress. If the stage of `progress` is later than that of all earlier progress,
-    /// [`Claim::attempts`] starts again.
+    /// [`RunRecord::attempts`] starts again.
     async fn advance(&self, run: RunId, fence: Fence, progress: &Progress) -> Result<()>;
 
     /// Ends `run` with `outcome`. The run can still be read, but can no longer be claimed or
@@ -210,8 +190,8 @@ pub trait RunStore: Debug + Send + Sync + 'static {
     ///
     /// If `outcome` [serves the request](Outcome::serves_request), also ends each other unfinished
     /// run with the same [`trigger_key`](IssueEvent::trigger_key), with the outcome
-    /// [`SkipReason::SameRequest`](crate::run::SkipReason::SameRequest). The last line of the log of
-    /// each of these runs is [`same_request`].
+    /// [`SkipReason::SameRequest`](crate::run::SkipReason::SameRequest). The field
+    /// [`served_by`](RunRecord::served_by) of each of these runs is then `run`.
     async fn finish(&self, run: RunId, fence: Fence, outcome: &Outcome) -> Result<()>;
 
     /// Requests the cancellation of `run`. The worker of the run receives the request with the
@@ -222,20 +202,23 @@ pub trait RunStore: Debug + Send + Sync + 'static {
     /// [`NotFound`](crate::ErrorKind::NotFound) if the run does not exist.
     async fn request_cancel(&self, run: RunId) -> Result<()>;
 
+    /// Stores a new run for the event of `run`, which must have ended, and returns the new run. The
+    /// new run has the check [`ActorCheck::Pending`], because the actor may have lost the permission
+    /// to start runs. If a run that has not ended has the trigger key and the actor of this event,
+    /// returns that run as a duplicate.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) if the run does not exist.
+    /// [`Conflict`](crate::ErrorKind::Conflict) if it has not ended. The errors of
+    /// [`accept`](Self::accept) for a new run.
+    async fn retry(&self, run: RunId) -> Result<Accepted>;
+
     /// Returns the record of `run`, or `None` if the run does not exist.
     async fn get(&self, run: RunId) -> Result<Option<RunRecord>>;
 
     /// Returns at most `limit` runs, the newest first. If `before` is given, returns only runs that
     /// are older than the run `before`.
     async fn list(&self, before: Option<RunId>, limit: usize) -> Result<Vec<RunRecord>>;
-
-    /// Appends `entries` to the log of `run`.
-    async fn append_log(&self, run: RunId, fence: Fence, entries: &[LogEntry]) -> Result<()>;
-
-    /// Returns at most `limit` lines of the log of `run` with their line numbers, beginning with
-    /// the line `from`. Lines are numbered from 0. A store with a size limit can have deleted the
-    /// oldest lines. In this case, the first returned line has a higher number than `from`.
-    async fn tail_log(&self, run: RunId, from: u64, limit: usize) -> Result<Vec<(u64, LogEntry)>>;
 }
 
 #[deny(clippy::missing_trait_methods)]
@@ -275,19 +258,15 @@ impl<T: RunStore + ?Sized> RunStore for Arc<T> {
         (**self).request_cancel(run).await
     }
 
+    async fn retry(&self, run: RunId) -> Result<Accepted> {
+        (**self).retry(run).await
+    }
+
     async fn get(&self, run: RunId) -> Result<Option<RunRecord>> {
         (**self).get(run).await
     }
 
     async fn list(&self, before: Option<RunId>, limit: usize) -> Result<Vec<RunRecord>> {
         (**self).list(before, limit).await
-    }
-
-    async fn append_log(&self, run: RunId, fence: Fence, entries: &[LogEntry]) -> Result<()> {
-        (**self).append_log(run, fence, entries).await
-    }
-
-    async fn tail_log(&self, run: RunId, from: u64, limit: usize) -> Result<Vec<(u64, LogEntry)>> {
-        (**self).tail_log(run, from, limit).await
     }
 }

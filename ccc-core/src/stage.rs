@@ -44,6 +44,12 @@ impl Stage {
         Self::Report,
         Self::Cleanup,
     ];
+
+    /// Returns the stage after this one; `None` for Cleanup.
+    #[must_use]
+    pub fn next(self) -> Option<Self> {
+        Self::ALL.into_iter().find(|stage| *stage > self)
+    }
 }
 
 impl std::fmt::Display for Stage {

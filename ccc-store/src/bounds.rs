@@ -4,9 +4,9 @@ use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use ccc_core::event::{Actor, IssueEvent, Trigger};
-use ccc_core::run_store::LogEntry;
+use ccc_core::run_log::LogEntry;
 use ccc_core::untrusted_text::{MAX_TEXT, truncate};
-use ccc_core::{Error, ErrorKind};
+use ccc_core::{Error, ErrorKind, RunId};
 use jiff::Timestamp;
 
 /// Maximum size of the title of a stored issue, in bytes. An agent reads fewer characters of it.
@@ -31,7 +31,8 @@ pub struct Bounds {
     /// Maximum number of stored delivery ids, by which repeated deliveries are recognized. If there
     /// are more, the oldest are removed.
     pub deliveries: usize,
-    /// Maximum number of lines in the log of one run. If there are more, the oldest are removed.
+    /// Maximum number of lines in the log of one run. If there are more, lines in the middle are
+    /// removed: the first half and the newest lines stay.
     pub log_lines: usize,
     /// Maximum total size of the events, progress and outcomes of unfinished runs, in bytes. Once the
     /// store has reached this size, it refuses deliveries. Runs whose actor was not checked can use at
@@ -39,9 +40,9 @@ pub struct Bounds {
     /// removed.
     pub event_bytes: usize,
     /// Maximum total size of the logs of all runs, in bytes. The log of one run can use a sixteenth
-    /// of it. If a log exceeds this part, its oldest lines are removed. If all logs together exceed
-    /// the limit, the logs of the oldest finished runs are removed first. A log from which lines
-    /// were removed reports their number.
+    /// of it. If a log exceeds this part, lines in its middle are removed. If all logs together
+    /// exceed the limit, the logs of the oldest finished runs are removed first. A log from which
+    /// lines were removed reports their number and size.
     pub log_bytes: usize,
 }
 
@@ -193,12 +194,36 @@ pub(crate) fn full(why: &str) -> Error {
         .with_retry_after(Duration::from_secs(60))
 }
 
-/// Returns the line that stands for the `removed` oldest lines of a log, with the number of the last
-/// of them. `at` is the time of the line.
-pub(crate) fn removed_lines(removed: u64, at: Timestamp) -> Option<(u64, LogEntry)> {
-    let last = removed.checked_sub(1)?;
-    let text = format!(
-        "{removed} earlier lines of this log were removed, because the run store has a limit for logs"
-    );
-    Some((last, LogEntry { at, text }))
+/// Returns the error for the repetition of a run that has not ended.
+pub(crate) fn not_ended(run: RunId) -> Error {
+    let line =
+        format!("run {run} has not ended: wait for its end, or cancel it, before you repeat it");
+    Error::new(ErrorKind::Conflict, line)
+}
+
+/// The lines that were removed from a log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LeftOut {
+    /// The number of lines.
+    pub(crate) lines: u64,
+    /// The size of their texts, in bytes.
+    pub(crate) bytes: u64,
+}
+
+impl LeftOut {
+    /// Counts `line`.
+    pub(crate) fn add(&mut self, line: &LogEntry) {
+        self.lines += 1;
+        self.bytes = self.bytes.saturating_add(line.text.len() as u64);
+    }
+
+    /// Returns the line that stands for the removed lines, or `None` if no line was removed. `at` is
+    /// the time of the line.
+    pub(crate) fn line(&self, at: Timestamp) -> Option<LogEntry> {
+        let Self { lines, bytes } = self;
+        let text = format!(
+            "{lines} lines with {bytes} bytes were removed here, because the run store has a limit for logs"
+        );
+        (*lines > 0).then_some(LogEntry { at, text })
+    }
 }

@@ -5,18 +5,22 @@ use std::time::Duration;
 
 use ccc_core::event::{Delivery, IssueEvent};
 use ccc_core::run::{ActorCheck, RunRecord, RunState, SkipReason};
-use ccc_core::run_store::{Accepted, Claim, Fence, LogEntry, Renewal, same_request};
-use ccc_core::{Clock, Error, ErrorKind, Outcome, Progress, Result, RunId, RunStore, async_trait};
+use ccc_core::run_log::LogEntry;
+use ccc_core::run_store::{Accepted, Claim, Fence, Renewal};
+use ccc_core::{
+    Clock, Error, ErrorKind, Outcome, Progress, Result, RunId, RunLog, RunStore, async_trait,
+};
 use jiff::Timestamp;
 
 mod entry;
+mod log;
 mod state;
 
-use crate::bounds::{Bounds, stored_event};
+use crate::bounds::{Bounds, not_ended};
 use entry::Entry;
 use state::{State, no_such_run};
 
-/// A [`RunStore`] in memory. All accepted runs are lost when the process ends, so a program that
+/// A [`RunStore`] in memory, with the logs of its runs ([`RunLog`]). All accepted runs are lost when the process ends, so a program that
 /// uses this store should log a warning when it starts.
 #[derive(Debug)]
 pub struct MemoryRunStore {
@@ -74,28 +78,8 @@ impl RunStore for MemoryRunStore {
             }
             return Ok(Accepted { run: *run, duplicate: true });
         }
-        let accepted = match state.unfinished_run_of(event) {
-            Some(run) => Accepted { run, duplicate: true },
-            None => {
-                let event = stored_event(event);
-                let room = state.check_room(&self.bounds, &event, check);
-                room.map_err(|error| error.with_operation("run_store.accept"))?;
-                let run = RunId::new(now)?;
-                let record = RunRecord {
-                    run,
-                    event,
-                    accepted_at: now,
-                    actor_check: check,
-                    state: RunState::Waiting,
-                    progress: Progress::default(),
-                    cancel_requested: false,
-                };
-                let number = state.accepted;
-                state.accepted += 1;
-                state.runs.insert(run, Entry::new(record, number));
-                Accepted { run, duplicate: false }
-            }
-        };
+        let accepted = state.add_run(now, &self.bounds, event, check);
+        let accepted = accepted.map_err(|error| error.with_operation("run_store.accept"))?;
         state.deliveries.insert(delivery.id.clone(), (delivery.body_sha256, accepted.run));
         state.delivery_order.push_back(delivery.id.clone());
         state.trim(&self.bounds);
@@ -111,14 +95,10 @@ impl RunStore for MemoryRunStore {
         let entry = state.runs.get_mut(&run).ok_or_else(|| no_such_run(run))?;
         entry.claimed = claims;
         entry.fence += 1;
-        entry.attempts += 1;
+        entry.record.attempts += 1;
         entry.until = now + lease;
         entry.record.state = RunState::Claimed;
-        Ok(Some(Claim {
-            record: entry.record.clone(),
-            fence: Fence(entry.fence),
-            attempts: entry.attempts,
-        }))
+        Ok(Some(Claim { record: entry.record.clone(), fence: Fence(entry.fence) }))
     }
 
     async fn renew(&self, run: RunId, fence: Fence, lease: Duration) -> Result<Renewal> {
@@ -131,7 +111,7 @@ impl RunStore for MemoryRunStore {
     async fn release(&self, run: RunId, fence: Fence, delay: Duration) -> Result<()> {
         self.with_lease(run, fence, |entry, now| {
             entry.record.state = RunState::Waiting;
-            entry.attempts = entry.attempts.saturating_sub(1);
+            entry.record.attempts = entry.record.attempts.saturating_sub(1);
             entry.until = now.checked_add(delay).unwrap_or(Timestamp::MAX);
         })
     }
@@ -151,11 +131,9 @@ impl RunStore for MemoryRunStore {
         let same = |entry: &&mut Entry| !entry.is_finished() && entry.request == request;
         let served = state.runs.values_mut().filter(|_| outcome.serves_request());
         for other in served.filter(same) {
-            let outcome = Outcome::Skipped { reason: SkipReason::SameRequest };
-            other.set_outcome(outcome);
-            other.append(&[same_request(run, now)], &self.bounds);
+            other.set_outcome(Outcome::Skipped { reason: SkipReason::SameRequest });
+            other.record.served_by = Some(run);
         }
-        state.trim_logs(&self.bounds);
         state.trim(&self.bounds);
         Ok(())
     }
@@ -167,6 +145,17 @@ impl RunStore for MemoryRunStore {
             entry.record.cancel_requested = true;
         }
         Ok(())
+    }
+
+    async fn retry(&self, run: RunId) -> Result<Accepted> {
+        let mut state = self.state();
+        let entry = state.runs.get(&run).ok_or_else(|| no_such_run(run))?;
+        if !entry.is_finished() {
+            return Err(not_ended(run).with_operation("run_store.retry"));
+        }
+        let event = entry.record.event.clone();
+        let added = state.add_run(self.clock.now(), &self.bounds, &event, ActorCheck::Pending);
+        added.map_err(|error| error.with_operation("run_store.retry"))
     }
 
     async fn get(&self, run: RunId) -> Result<Option<RunRecord>> {
@@ -182,18 +171,22 @@ impl RunStore for MemoryRunStore {
             .map(|(_, entry)| entry.record.clone())
             .collect())
     }
+}
 
-    async fn append_log(&self, run: RunId, fence: Fence, entries: &[LogEntry]) -> Result<()> {
+#[cfg_attr(not(target_arch = "wasm32"), async_trait)]
+#[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
+impl RunLog for MemoryRunStore {
+    async fn append(&self, run: RunId, fence: Fence, entries: &[LogEntry]) -> Result<()> {
         let now = self.clock.now();
         let mut state = self.state();
-        state.leased(run, fence, now)?.append(entries, &self.bounds);
+        state.leased(run, fence, now)?.log.append(entries, &self.bounds);
         state.trim_logs(&self.bounds);
         Ok(())
     }
 
-    async fn tail_log(&self, run: RunId, from: u64, limit: usize) -> Result<Vec<(u64, LogEntry)>> {
+    async fn tail(&self, run: RunId, from: u64, limit: usize) -> Result<Vec<(u64, LogEntry)>> {
         let state = self.state();
         let entry = state.runs.get(&run).ok_or_else(|| no_such_run(run))?;
-        Ok(entry.tail(from, limit))
+        Ok(entry.log.tail(from, limit, entry.record.accepted_at))
     }
 }

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use ccc_core::event::{Delivery, IssueEvent};
 use ccc_core::run::{ActorCheck, RunRecord};
-use ccc_core::run_store::{Accepted, Claim, Fence, LogEntry, Renewal};
-use ccc_core::{Clock, Outcome, Progress, Result, RunId, RunStore, async_trait};
+use ccc_core::run_log::LogEntry;
+use ccc_core::run_store::{Accepted, Claim, Fence, Renewal};
+use ccc_core::{Clock, Outcome, Progress, Result, RunId, RunLog, RunStore, async_trait};
 use jiff::Timestamp;
 use rusqlite::Connection;
 
@@ -24,8 +25,10 @@ mod statement;
 
 use crate::bounds::Bounds;
 use database::Database;
+use ownership::Ownership;
 
-/// A [`RunStore`] in an SQLite database, which one process uses at a time.
+/// A [`RunStore`] in an SQLite database, with the logs of its runs ([`RunLog`]). One process owns
+/// the database at a time.
 ///
 /// A write that returned `Ok` is on the disk: the database uses a write-ahead log with
 /// `synchronous = FULL`. One thread writes, and commits the writes that wait at the same time in one
@@ -72,9 +75,41 @@ impl SqliteRunStore {
     /// [`Unavailable`](ccc_core::ErrorKind::Unavailable) if the file cannot be read or written.
     pub async fn open(path: &Path, clock: Arc<dyn Clock>, bounds: Bounds) -> Result<Self> {
         let path = path.to_owned();
-        let database = tokio::task::spawn_blocking(move || Database::open(&path)).await;
-        let database = database.map_err(|error| errors::ended().with_source(error))??;
+        let database = blocking(move || Database::open(&path)).await??;
         Ok(Self { clock, bounds, database })
+    }
+
+    /// Opens the database in the file `path`, while another process may own it: for a command that
+    /// reads runs, or requests the cancellation or the repetition of a run. Neither creates nor checks
+    /// nor converts the database, and ends no lease.
+    ///
+    /// # Errors
+    /// [`NotFound`](ccc_core::ErrorKind::NotFound) if the file does not exist.
+    /// [`Unsupported`](ccc_core::ErrorKind::Unsupported) if another version of this program has
+    /// written the database, or if the file is another database. The other errors of
+    /// [`open`](Self::open).
+    pub async fn open_beside(path: &Path, clock: Arc<dyn Clock>, bounds: Bounds) -> Result<Self> {
+        let path = path.to_owned();
+        let database = blocking(move || Database::open_beside(&path)).await??;
+        Ok(Self { clock, bounds, database })
+    }
+
+    /// Returns whether a process owns the database in the file `path`.
+    ///
+    /// # Errors
+    /// [`Unavailable`](ccc_core::ErrorKind::Unavailable) if the check panics.
+    pub async fn has_owner(path: &Path) -> Result<bool> {
+        let path = path.to_owned();
+        blocking(move || Ownership::is_taken(&path)).await
+    }
+
+    /// Returns the ids of at most `limit` runs whose id begins with `start`, the newest first.
+    ///
+    /// # Errors
+    /// [`Unavailable`](ccc_core::ErrorKind::Unavailable) if the database cannot be read.
+    pub async fn find(&self, start: &str, limit: usize) -> Result<Vec<RunId>> {
+        let start = start.to_owned();
+        self.read("run_store.find", move |tx| records::find(tx, &start, limit)).await
     }
 
     /// Applies `change` at the current time of the store's clock.
@@ -96,6 +131,11 @@ impl SqliteRunStore {
     ) -> Result<T> {
         self.database.read(read).await.map_err(|error| error.with_operation(operation))
     }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| errors::ended().with_source(error))
 }
 
 #[async_trait]
@@ -140,7 +180,7 @@ impl RunStore for SqliteRunStore {
     async fn finish(&self, run: RunId, fence: Fence, outcome: &Outcome) -> Result<()> {
         let outcome = outcome.clone();
         self.write("run_store.finish", move |tx, now, bounds| {
-            claims::finish(tx, now, bounds, run, fence, &outcome)?;
+            claims::finish(tx, now, run, fence, &outcome)?;
             retention::trim(tx, bounds)
         })
         .await
@@ -151,6 +191,11 @@ impl RunStore for SqliteRunStore {
             .await
     }
 
+    async fn retry(&self, run: RunId) -> Result<Accepted> {
+        self.write("run_store.retry", move |tx, now, bounds| accept::retry(tx, now, bounds, run))
+            .await
+    }
+
     async fn get(&self, run: RunId) -> Result<Option<RunRecord>> {
         self.read("run_store.get", move |tx| records::get(tx, run)).await
     }
@@ -158,10 +203,13 @@ impl RunStore for SqliteRunStore {
     async fn list(&self, before: Option<RunId>, limit: usize) -> Result<Vec<RunRecord>> {
         self.read("run_store.list", move |tx| records::list(tx, before, limit)).await
     }
+}
 
-    async fn append_log(&self, run: RunId, fence: Fence, entries: &[LogEntry]) -> Result<()> {
+#[async_trait]
+impl RunLog for SqliteRunStore {
+    async fn append(&self, run: RunId, fence: Fence, entries: &[LogEntry]) -> Result<()> {
         let entries = entries.to_vec();
-        self.write("run_store.append_log", move |tx, now, bounds| {
+        self.write("run_log.append", move |tx, now, bounds| {
             let number = claims::leased(tx, now, run, fence)?;
             logs::append(tx, bounds, number, &entries)?;
             retention::trim_logs(tx, bounds)
@@ -169,7 +217,7 @@ impl RunStore for SqliteRunStore {
         .await
     }
 
-    async fn tail_log(&self, run: RunId, from: u64, limit: usize) -> Result<Vec<(u64, LogEntry)>> {
-        self.read("run_store.tail_log", move |tx| logs::tail(tx, run, from, limit)).await
+    async fn tail(&self, run: RunId, from: u64, limit: usize) -> Result<Vec<(u64, LogEntry)>> {
+        self.read("run_log.tail", move |tx| logs::tail(tx, run, from, limit)).await
     }
 }

@@ -12,8 +12,8 @@ pub struct DispatcherConfig {
     /// Duration of the lease on a claimed run. The dispatcher renews the lease each time a third of
     /// this duration has passed.
     pub lease: Duration,
-    /// Maximum time between two searches of the run store for waiting runs. When this dispatcher
-    /// accepts a run itself, it searches without this delay.
+    /// Maximum time between two searches of the run store for waiting runs, and for requests to cancel
+    /// a run. When this dispatcher accepts a run itself, it searches without this delay.
     pub poll: Duration,
     /// Time for which active runs may continue after a shutdown was requested.
     pub drain: Duration,
@@ -39,7 +39,8 @@ impl DispatcherConfig {
         self
     }
 
-    /// Sets the maximum time between two searches of the run store for waiting runs.
+    /// Sets the maximum time between two searches of the run store for waiting runs, and for requests
+    /// to cancel a run.
     #[must_use]
     pub fn with_poll(mut self, poll: Duration) -> Self {
         self.poll = poll;
@@ -66,7 +67,7 @@ impl Default for DispatcherConfig {
         Self {
             concurrency: 4,
             lease: Duration::from_secs(30),
-            poll: Duration::from_secs(5),
+            poll: Duration::from_secs(2),
             drain: Duration::from_secs(25),
             refuse_unless_serving: false,
         }

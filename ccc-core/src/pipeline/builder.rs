@@ -10,7 +10,7 @@ use crate::git::{HostGit, Transport};
 use crate::observe::NoObserver;
 use crate::policy::TrustPolicy;
 use crate::{
-    Agent, Clock, ContainerRunner, CredentialStore, Error, ErrorKind, Observer, Result,
+    Agent, Clock, ContainerRunner, CredentialStore, Error, ErrorKind, Observer, Result, RunLog,
     SystemClock, VcsHost,
 };
 
@@ -27,6 +27,7 @@ pub struct PipelineBuilder {
     credentials: Option<Arc<dyn CredentialStore>>,
     clock: Option<Arc<dyn Clock>>,
     observer: Option<Arc<dyn Observer>>,
+    run_log: Option<Arc<dyn RunLog>>,
     data_dir: Option<PathBuf>,
     git: Option<HostGit>,
     transport: Transport,
@@ -76,6 +77,15 @@ impl PipelineBuilder {
     #[must_use]
     pub fn observer(mut self, observer: impl Observer) -> Self {
         self.observer = Some(Arc::new(observer));
+        self
+    }
+
+    /// Sets the log to which each [resumed](super::Pipeline::resume) run writes its events, warnings
+    /// and the output of its agent. The log must know the claims of the run store. By default, runs
+    /// write no log. A run that is in no run store never writes one.
+    #[must_use]
+    pub fn run_log(mut self, log: impl RunLog) -> Self {
+        self.run_log = Some(Arc::new(log));
         self
     }
 
@@ -152,6 +162,7 @@ impl PipelineBuilder {
             credentials: required(self.credentials, "a credential store: call `credentials`")?,
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
             observer: self.observer.unwrap_or_else(|| Arc::new(NoObserver)),
+            run_log: self.run_log,
             git: match self.git {
                 Some(git) => git,
                 None => {

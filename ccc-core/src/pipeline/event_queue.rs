@@ -1,7 +1,11 @@
 //! The queue of an agent's events, in which an event waits if a secret can continue in the next one.
 
+use std::borrow::Cow;
+
+use super::log_text::agent_lines;
 use crate::agent::AgentEvent;
 use crate::observe::Redactor;
+use crate::untrusted_text::without_control_sequences;
 
 /// Maximum number of events that wait.
 const MAX_WAITING: usize = 64;
@@ -15,12 +19,10 @@ const CHANNELS: usize = 7;
 
 /// An event from which the queue has removed the secrets.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct CleanedEvent(AgentEvent);
-
-impl CleanedEvent {
-    pub(super) fn into_event(self) -> AgentEvent {
-        self.0
-    }
+pub(super) struct CleanedEvent {
+    pub(super) event: AgentEvent,
+    /// The lines for the event in the run's log.
+    pub(super) lines: Vec<String>,
 }
 
 /// A queue that removes secrets which an agent shows in parts, each in an event of its own.
@@ -87,8 +89,23 @@ impl EventQueue {
     /// Empties the queue. If `is_cut` is true, a secret can continue in a later event, so the
     /// beginning of a secret is removed too.
     fn take(&mut self, is_cut: bool, redactor: &Redactor) -> Vec<CleanedEvent> {
-        for (number, before) in self.before.iter_mut().enumerate() {
-            let of_channel = self.waiting.iter_mut().filter(|event| channel(event) == number);
+        let mut events = std::mem::take(&mut self.waiting);
+        // Control sequences can separate the parts of a secret, and are no part of a log.
+        let mut plain = without_control_sequences_in(&events);
+        self.clean(&mut events, is_cut, redactor);
+        if let Some(plain) = &mut plain {
+            self.clean(plain, is_cut, redactor);
+        }
+        self.before.clone_from(&self.tails);
+        self.bytes = 0;
+        let lines: Vec<_> = plain.as_ref().unwrap_or(&events).iter().map(agent_lines).collect();
+        let cleaned = events.into_iter().zip(lines);
+        cleaned.map(|(event, lines)| CleanedEvent { event, lines }).collect()
+    }
+
+    fn clean(&self, events: &mut [AgentEvent], is_cut: bool, redactor: &Redactor) {
+        for (number, before) in self.before.iter().enumerate() {
+            let of_channel = events.iter_mut().filter(|event| channel(event) == number);
             let mut texts: Vec<&mut String> = of_channel.flat_map(AgentEvent::texts_mut).collect();
             if texts.is_empty() {
                 continue;
@@ -98,11 +115,20 @@ impl EventQueue {
             for (text, cleaned) in texts.iter_mut().zip(cleaned) {
                 **text = cleaned;
             }
-            before.clone_from(&self.tails[number]);
         }
-        self.bytes = 0;
-        self.waiting.drain(..).map(CleanedEvent).collect()
     }
+}
+
+/// Returns the events without the control sequences of terminals, or `None` if no event contains one.
+fn without_control_sequences_in(events: &[AgentEvent]) -> Option<Vec<AgentEvent>> {
+    let (mut plain, mut is_changed) = (events.to_vec(), false);
+    for text in plain.iter_mut().flat_map(AgentEvent::texts_mut) {
+        if let Cow::Owned(without) = without_control_sequences(text) {
+            *text = without;
+            is_changed = true;
+        }
+    }
+    is_changed.then_some(plain)
 }
 
 /// Appends the last letters and digits of `text` to `tail`, and shortens `tail` to [`CONTEXT`].
@@ -137,10 +163,10 @@ mod tests {
         let (mut queue, mut shown, mut waited) = (EventQueue::default(), Vec::new(), 0);
         let count = events.len();
         for event in events {
-            shown.extend(queue.next(event, &redactor).into_iter().map(CleanedEvent::into_event));
+            shown.extend(queue.next(event, &redactor).into_iter().map(|cleaned| cleaned.event));
             waited = waited.max(queue.waiting.len());
         }
-        shown.extend(queue.rest(&redactor).into_iter().map(CleanedEvent::into_event));
+        shown.extend(queue.rest(&redactor).into_iter().map(|cleaned| cleaned.event));
         assert_eq!(shown.len(), count, "an event is missing");
         let texts = shown.iter_mut().flat_map(AgentEvent::texts_mut);
         (texts.map(|text| text.as_str()).collect::<Vec<_>>().join("|"), waited)

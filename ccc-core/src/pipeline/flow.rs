@@ -8,6 +8,7 @@ use super::bounded::{bounded, interruptible};
 use super::cleanup_guard::CleanupGuard;
 use super::ending::Ending;
 use super::halt::Halt;
+use super::logged::{end_log, logged};
 use super::postponement::postponed_by_report;
 use super::run_context::RunContext;
 use super::run_report::RunReport;
@@ -20,34 +21,40 @@ use crate::observe::EventKind::{StageFinished, StageStarted};
 use crate::progress::{CollectedRun, CommittedRun, Progress};
 use crate::{CancellationToken, Outcome, Result, Stage};
 
-/// Executes the stages that follow the stored progress of `run`, up to and including Cleanup.
+/// Executes the stages that follow the stored progress of `run`, up to and including Cleanup. Writes
+/// the log of the run meanwhile.
 pub(super) async fn drive(run: Arc<RunContext>, cancel: &CancellationToken) -> RunReport {
-    let guard = CleanupGuard::arm(&run, |run, retain| {
+    logged(&run, Box::pin(drive_to_end(&run, cancel))).await
+}
+
+async fn drive_to_end(run: &Arc<RunContext>, cancel: &CancellationToken) -> RunReport {
+    let guard = CleanupGuard::arm(run, |run, retain| {
         Box::pin(async move { after_outcome(&run, Stage::Cleanup, cleanup(&run, retain)).await })
     });
     let limit = run.parts.limits.run;
-    let ended = interruptible(&*run.parts.clock, limit, cancel, Box::pin(stages(&run))).await;
-    let Ending { outcome, mut postponed } = Ending::new(&run, ended, cancel.is_cancelled()).await;
+    let ended = interruptible(&*run.parts.clock, limit, cancel, Box::pin(stages(run))).await;
+    let Ending { outcome, mut postponed } = Ending::new(run, ended, cancel.is_cancelled()).await;
     let mut reported = Ok(());
     if postponed.is_none() {
-        save_unpublished(&run, &outcome).await;
+        save_unpublished(run, &outcome).await;
         if !run.is_fenced_out() {
-            reported = after_outcome(&run, Stage::Report, report(&run, &outcome)).await;
+            reported = after_outcome(run, Stage::Report, report(run, &outcome)).await;
         }
-        postponed = postponed_by_report(&run, &outcome, &reported);
+        postponed = postponed_by_report(run, &outcome, &reported);
     }
     if let Some(wait) = postponed {
         run.emit_note(format!(
             "the VCS host asked the service to wait: the run is postponed for {} s",
             wait.as_secs()
         ));
-        let cleanup = guard.clean_up(Retain::for_successor(&run)).await;
+        let cleanup = guard.clean_up(Retain::for_successor(run)).await;
         return RunReport { run: run.id, outcome, postponed, report: Ok(()), cleanup };
     }
+    end_log(run, &outcome).await;
     fault_point!(Some(run.id), "finish.begin");
     let is_finished = run.finish(&outcome).await;
     fault_point!(Some(run.id), "finish.stored");
-    let retain = if is_finished { Retain::Nothing } else { Retain::for_successor(&run) };
+    let retain = if is_finished { Retain::Nothing } else { Retain::for_successor(run) };
     let cleanup = guard.clean_up(retain).await;
     run.emit_finished(outcome.clone());
     RunReport { run: run.id, outcome, postponed: None, report: reported, cleanup }

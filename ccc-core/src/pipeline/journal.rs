@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::bounded::guarded;
 use crate::progress::Progress;
 use crate::run_store::Fence;
-use crate::{Clock, ErrorKind, Outcome, Result, RunId, RunStore};
+use crate::{Clock, Error, ErrorKind, Outcome, Result, RunId, RunStore};
 
 /// The maximum number of attempts at one write while the run store returns retryable errors.
 const ATTEMPTS: u32 = 3;
@@ -43,14 +43,18 @@ impl Journal {
         Self { run, store, fence, clock, limit, fenced_out: AtomicBool::new(false) }
     }
 
-    /// Persists the progress of the run.
-    pub(super) async fn checkpoint(&self, progress: &Progress) -> Result<()> {
-        self.write(Entry::Progress(progress)).await
+    /// Persists the progress of the run. Calls `retries` with the error before each repetition.
+    pub(super) async fn checkpoint(
+        &self,
+        progress: &Progress,
+        retries: impl Fn(&Error),
+    ) -> Result<()> {
+        self.write(Entry::Progress(progress), retries).await
     }
 
     /// Persists the outcome of the run, which ends the run.
     pub(super) async fn finish(&self, outcome: &Outcome) -> Result<()> {
-        self.write(Entry::Outcome(outcome)).await
+        self.write(Entry::Outcome(outcome), |_| {}).await
     }
 
     /// Returns whether the store refused a write because this worker lost the claim.
@@ -58,7 +62,7 @@ impl Journal {
         self.fenced_out.load(Ordering::Acquire)
     }
 
-    async fn write(&self, entry: Entry<'_>) -> Result<()> {
+    async fn write(&self, entry: Entry<'_>, retries: impl Fn(&Error)) -> Result<()> {
         let clock = &*self.clock;
         let mut attempt = 1;
         loop {
@@ -68,6 +72,7 @@ impl Journal {
             };
             match guarded(clock, self.limit, write).await {
                 Err(error) if error.is_retryable() && attempt < ATTEMPTS => {
+                    retries(&error);
                     clock.sleep(Duration::from_secs(1 << attempt)).await;
                     attempt += 1;
                 }

@@ -29,7 +29,7 @@ pub struct Limits {
     /// removing the files.
     pub cleanup: Duration,
     /// Maximum number of claims of a run without a further completed stage
-    /// ([`Claim::attempts`](crate::run_store::Claim::attempts)). The next claim ends the run.
+    /// ([`RunRecord::attempts`](crate::run::RunRecord::attempts)). The next claim ends the run.
     pub attempts: u32,
     /// Resource limits of a container.
     pub resources: Resources,

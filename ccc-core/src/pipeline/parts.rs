@@ -8,7 +8,7 @@ use super::limits::Limits;
 use super::repository_settings::SettingsFile;
 use crate::git::HostGit;
 use crate::policy::TrustPolicy;
-use crate::{Agent, Clock, ContainerRunner, CredentialStore, Observer, VcsHost};
+use crate::{Agent, Clock, ContainerRunner, CredentialStore, Observer, RunLog, VcsHost};
 
 #[derive(Debug)]
 pub(super) struct Parts {
@@ -18,6 +18,8 @@ pub(super) struct Parts {
     pub(super) credentials: Arc<dyn CredentialStore>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) observer: Arc<dyn Observer>,
+    /// The log of the runs that a worker has claimed.
+    pub(super) run_log: Option<Arc<dyn RunLog>>,
     pub(super) git: HostGit,
     pub(super) policy: TrustPolicy,
     pub(super) limits: Limits,

@@ -11,6 +11,8 @@ use jiff::Timestamp;
 use super::comment::CommentData;
 use super::event_queue::CleanedEvent;
 use super::journal::Journal;
+use super::log_text::event_lines;
+use super::log_writer::LogWriter;
 use super::parts::Parts;
 use super::run_tokens::RunTokens;
 use crate::event::{IssueEvent, RepoRef};
@@ -33,6 +35,8 @@ pub(super) struct RunContext {
     pub(super) parts: Arc<Parts>,
     /// The writer to the run store; `None` for a run that is in no run store.
     journal: Option<Journal>,
+    /// The writer of the run's log; `None` if the run has no log.
+    pub(super) log: Option<LogWriter>,
     tokens: RunTokens,
     /// Whether it is known that the actor may start runs.
     is_permitted: AtomicBool,
@@ -63,13 +67,17 @@ impl RunContext {
     pub(super) fn claimed(parts: Arc<Parts>, claim: Claim, store: Arc<dyn RunStore>) -> Self {
         let permitted =
             claim.record.actor_check == ActorCheck::Permitted || claim.record.is_authorized();
-        let attempts = claim.attempts;
-        let RunRecord { run, event, accepted_at, progress, .. } = claim.record;
+        let RunRecord { run, event, accepted_at, progress, attempts, .. } = claim.record;
         let (clock, limit) = (Arc::clone(&parts.clock), parts.limits.cleanup);
-        let journal = Journal::new(run, store, claim.fence, clock, limit);
+        let journal = Journal::new(run, store, claim.fence, Arc::clone(&clock), limit);
+        let log = parts.run_log.clone().map(|log| LogWriter::new(run, claim.fence, log, clock));
         let mut run = Self::new(parts, run, event, accepted_at, progress, Some(journal));
         run.attempts = attempts;
         run.is_permitted.store(permitted, Ordering::Relaxed);
+        run.log = log;
+        run.log_lines(|_| {
+            vec![format!("attempt {attempts}: continues after the stage {}", run.stage())]
+        });
         run
     }
 
@@ -103,6 +111,7 @@ impl RunContext {
             redactor,
             parts,
             journal,
+            log: None,
             tokens,
             is_permitted,
             attempts,
@@ -212,14 +221,25 @@ impl RunContext {
         self.update_comment_data(|comment| comment.denied_hosts = hosts);
     }
 
-    /// Removes the secrets from `kind`, and passes the event to the observer.
+    /// Removes the secrets from `kind`, and passes the event to the observer and to the run's log.
     pub(super) fn emit(&self, kind: EventKind) {
+        self.log_lines(|redactor| event_lines(&kind, redactor));
         self.observe(self.redactor.clean_kind(kind));
     }
 
-    /// Passes an event of the agent, from which the secrets have been removed, to the observer.
+    /// Passes an event of the agent, from which the secrets have been removed, to the observer and to
+    /// the run's log.
     pub(super) fn emit_agent(&self, event: CleanedEvent) {
-        self.observe(EventKind::Agent { agent: event.into_event() });
+        let CleanedEvent { event, lines } = event;
+        self.log_lines(|_| lines);
+        self.observe(EventKind::Agent { agent: event });
+    }
+
+    /// Adds lines to the run's log, if the run has a log. `lines` must remove the secrets.
+    fn log_lines(&self, lines: impl FnOnce(&Redactor) -> Vec<String>) {
+        if let Some(log) = &self.log {
+            log.add(lines(&self.redactor));
+        }
     }
 
     /// Passes the end of the run to the observer. [`Ending`](super::ending::Ending) has removed the
@@ -255,7 +275,8 @@ impl RunContext {
     pub(super) async fn advance(&self, progress: Progress) -> Result<()> {
         self.state().progress = progress.clone();
         let Some(journal) = &self.journal else { return Ok(()) };
-        match journal.checkpoint(&progress).await {
+        let retries = |error: &Error| self.log_retry(error);
+        match journal.checkpoint(&progress, retries).await {
             Err(error) if progress.stage() == Stage::Publish && !journal.is_fenced_out() => {
                 self.emit_note(format!(
                     "the run continues, although the run store did not persist the progress after \
@@ -265,6 +286,15 @@ impl RunContext {
             }
             written => written,
         }
+    }
+
+    fn log_retry(&self, error: &Error) {
+        self.log_lines(|redactor| {
+            vec![
+                redactor
+                    .clean(&format!("retry: the run store did not persist the progress: {error}")),
+            ]
+        });
     }
 
     /// Persists the outcome of the run, if the run is in a run store. Returns whether the run has
@@ -287,7 +317,7 @@ impl RunContext {
         let (progress, policy) = (self.progress(), self.policy());
         let Progress::Accepted(run @ AcceptedRun { policy: None, .. }) = progress else { return };
         let with_policy = Progress::Accepted(AcceptedRun { policy: Some(policy), ..run });
-        if let Err(error) = journal.checkpoint(&with_policy).await {
+        if let Err(error) = journal.checkpoint(&with_policy, |_| {}).await {
             self.emit_note(format!(
                 "the run's record does not contain the policy that was applied to the run: {error}"
             ));

@@ -12,14 +12,15 @@ use crate::credential::{Precondition, StoredSecret, Version};
 use crate::event::{Actor, Delivery, IssueEvent, RepoRef};
 use crate::progress::Progress;
 use crate::run::{ActorCheck, RunRecord};
-use crate::run_store::{Accepted, Claim, Fence, LogEntry, Renewal};
+use crate::run_log::LogEntry;
+use crate::run_store::{Accepted, Claim, Fence, Renewal};
 use crate::vcs::{
     Access, BotIdentity, Comment, Grant, Issue, MissedDelivery, NewPullRequest, Permission,
     PullRequest, ReactionTarget, Repository, RequestQuota,
 };
 use crate::{
     Agent, Container, ContainerRunner, CredentialKey, CredentialStore, Outcome, Result, RunId,
-    RunStore, Secret, VcsHost,
+    RunLog, RunStore, Secret, VcsHost,
 };
 
 /// A wrapper that forwards each call to an adapter. The wrapper's [`Faults`] value numbers the
@@ -258,16 +259,24 @@ impl<T: RunStore> RunStore for Faulty<T> {
     async fn request_cancel(&self, run: RunId) -> Result<()> {
         through!(self, "run_store.request_cancel", request_cancel(run))
     }
+    async fn retry(&self, run: RunId) -> Result<Accepted> {
+        through!(self, "run_store.retry", retry(run))
+    }
     async fn get(&self, run: RunId) -> Result<Option<RunRecord>> {
         through!(self, "run_store.get", get(run))
     }
     async fn list(&self, before: Option<RunId>, limit: usize) -> Result<Vec<RunRecord>> {
         through!(self, "run_store.list", list(before, limit))
     }
-    async fn append_log(&self, run: RunId, fence: Fence, entries: &[LogEntry]) -> Result<()> {
-        through!(self, "run_store.append_log", append_log(run, fence, entries))
+}
+
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl<T: RunLog> RunLog for Faulty<T> {
+    async fn append(&self, run: RunId, fence: Fence, entries: &[LogEntry]) -> Result<()> {
+        through!(self, "run_log.append", append(run, fence, entries))
     }
-    async fn tail_log(&self, run: RunId, from: u64, limit: usize) -> Result<Vec<(u64, LogEntry)>> {
-        through!(self, "run_store.tail_log", tail_log(run, from, limit))
+    async fn tail(&self, run: RunId, from: u64, limit: usize) -> Result<Vec<(u64, LogEntry)>> {
+        through!(self, "run_log.tail", tail(run, from, limit))
     }
 }

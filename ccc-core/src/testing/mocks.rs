@@ -12,14 +12,15 @@ use crate::event::{Actor, Delivery, IssueEvent, RepoRef};
 use crate::intake::Admission;
 use crate::observe::Event;
 use crate::run::{ActorCheck, RunRecord};
-use crate::run_store::{Accepted, Claim, Fence, LogEntry, Renewal};
+use crate::run_log::LogEntry;
+use crate::run_store::{Accepted, Claim, Fence, Renewal};
 use crate::vcs::{
     Access, BotIdentity, Comment, Grant, Issue, MissedDelivery, NewPullRequest, Permission,
     PullRequest, ReactionTarget, Repository,
 };
 use crate::{
     Clock, ContainerRunner, CredentialKey, CredentialStore, Intake, Observer, Outcome, Progress,
-    Result, RunId, RunStore, Secret, VcsHost,
+    Result, RunId, RunLog, RunStore, Secret, VcsHost,
 };
 
 mock! {
@@ -109,10 +110,21 @@ mock! {
         async fn advance(&self, run: RunId, fence: Fence, progress: &Progress) -> Result<()>;
         async fn finish(&self, run: RunId, fence: Fence, outcome: &Outcome) -> Result<()>;
         async fn request_cancel(&self, run: RunId) -> Result<()>;
+        async fn retry(&self, run: RunId) -> Result<Accepted>;
         async fn get(&self, run: RunId) -> Result<Option<RunRecord>>;
         async fn list(&self, before: Option<RunId>, limit: usize) -> Result<Vec<RunRecord>>;
-        async fn append_log(&self, run: RunId, fence: Fence, entries: &[LogEntry]) -> Result<()>;
-        async fn tail_log(&self, run: RunId, from: u64, limit: usize) -> Result<Vec<(u64, LogEntry)>>;
+    }
+}
+
+mock! {
+    /// A [`mockall`] mock of [`RunLog`](crate::RunLog).
+    #[derive(Debug)]
+    pub RunLog {}
+
+    #[async_trait]
+    impl RunLog for RunLog {
+        async fn append(&self, run: RunId, fence: Fence, entries: &[LogEntry]) -> Result<()>;
+        async fn tail(&self, run: RunId, from: u64, limit: usize) -> Result<Vec<(u64, LogEntry)>>;
     }
 }
 

@@ -34,8 +34,8 @@ pub use faults::{Fault, Faults};
 pub use faulty::Faulty;
 pub use git::git;
 pub use mocks::{
-    MockClock, MockContainerRunner, MockCredentialStore, MockIntake, MockObserver, MockRunStore,
-    MockVcsHost,
+    MockClock, MockContainerRunner, MockCredentialStore, MockIntake, MockObserver, MockRunLog,
+    MockRunStore, MockVcsHost,
 };
 pub use parts::has_part;
 pub use time::{ManualClock, RecordingObserver};

@@ -1,13 +1,11 @@
 //! One run of a `MemoryRunStore`.
 
-use std::collections::VecDeque;
-
 use ccc_core::run::{Outcome, RunRecord, RunState};
-use ccc_core::run_store::LogEntry;
 use ccc_core::{Progress, Stage};
 use jiff::Timestamp;
 
-use crate::bounds::{self, Bounds, removed_lines};
+use super::log::Log;
+use crate::bounds;
 
 /// A run, its newest claim and its log.
 #[derive(Debug)]
@@ -23,8 +21,6 @@ pub(super) struct Entry {
     /// The number of the newest claim of this run. The store numbers the claims of all runs from 1.
     /// 0 if the run was never claimed.
     pub(super) claimed: u64,
-    /// The number of claims since the run last completed a stage for the first time.
-    pub(super) attempts: u32,
     /// The latest stage that the run has completed.
     reached: Stage,
     /// The `issue_key` of the event.
@@ -33,11 +29,7 @@ pub(super) struct Entry {
     pub(super) request: String,
     /// The `requester_key` of the event.
     pub(super) requester: String,
-    pub(super) log: VecDeque<LogEntry>,
-    /// The size of the log, in bytes.
-    pub(super) log_bytes: usize,
-    /// The number of lines that were removed from the log.
-    pub(super) log_dropped: u64,
+    pub(super) log: Log,
     /// The size of the progress and of the outcome, in bytes.
     result_bytes: [usize; 2],
 }
@@ -47,7 +39,7 @@ impl Entry {
     pub(super) fn new(record: RunRecord, accepted: u64) -> Self {
         let (issue, request) = (record.event.issue_key(), record.event.trigger_key());
         let (requester, until) = (record.event.requester_key(), record.accepted_at);
-        let (fence, claimed, attempts, log, log_bytes, log_dropped) = Default::default();
+        let (fence, claimed, log) = Default::default();
         let reached = record.progress.stage();
         Self {
             record,
@@ -55,14 +47,11 @@ impl Entry {
             fence,
             until,
             claimed,
-            attempts,
             reached,
             issue,
             request,
             requester,
             log,
-            log_bytes,
-            log_dropped,
             result_bytes: [0; 2],
         }
     }
@@ -81,7 +70,7 @@ impl Entry {
         self.result_bytes[0] = bounds::debug_size(&progress);
         if progress.stage() > self.reached {
             self.reached = progress.stage();
-            self.attempts = 0;
+            self.record.attempts = 0;
         }
         self.record.progress = progress;
     }
@@ -93,38 +82,5 @@ impl Entry {
 
     pub(super) fn is_held(&self, now: Timestamp) -> bool {
         self.record.state == RunState::Claimed && now < self.until
-    }
-
-    /// Appends `entries` to the log. Removes the oldest lines if the log exceeds a limit for one run.
-    pub(super) fn append(&mut self, entries: &[LogEntry], limits: &Bounds) {
-        for entry in entries {
-            let stored = bounds::stored_line(entry);
-            self.log_bytes = self.log_bytes.saturating_add(bounds::line_size(&stored));
-            self.log.push_back(stored);
-            while self.log.len() > limits.log_lines || self.log_bytes > limits.log_bytes_of_run() {
-                if self.remove_oldest_line() == 0 {
-                    break;
-                }
-            }
-        }
-    }
-
-    /// Removes the oldest line of the log. Returns its size in bytes, or 0 if the log is empty.
-    pub(super) fn remove_oldest_line(&mut self) -> usize {
-        let Some(line) = self.log.pop_front() else { return 0 };
-        self.log_dropped += 1;
-        let size = bounds::line_size(&line);
-        self.log_bytes = self.log_bytes.saturating_sub(size);
-        size
-    }
-
-    /// Returns at most `limit` lines of the log from the number `from` on, with their numbers. In the
-    /// place of the last removed line, a line reports how many lines were removed.
-    pub(super) fn tail(&self, from: u64, limit: usize) -> Vec<(u64, LogEntry)> {
-        let at = self.log.front().map_or(self.record.accepted_at, |first| first.at);
-        let removed = removed_lines(self.log_dropped, at);
-        let stored = (self.log_dropped..).zip(self.log.iter().cloned());
-        let all = removed.into_iter().chain(stored);
-        all.filter(|(number, _)| *number >= from).take(limit).collect()
     }
 }

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use ccc_core::event::IssueEvent;
-use ccc_core::run::ActorCheck;
-use ccc_core::run_store::{Fence, PendingRuns, check_pending};
-use ccc_core::{DeliveryId, Error, ErrorKind, Result, RunId};
+use ccc_core::run::{ActorCheck, RunRecord, RunState};
+use ccc_core::run_store::{Accepted, Fence, PendingRuns, check_pending};
+use ccc_core::{DeliveryId, Error, ErrorKind, Progress, Result, RunId};
 use jiff::Timestamp;
 
 use super::entry::Entry;
-use crate::bounds::{Bounds, full, size};
+use crate::bounds::{Bounds, full, size, stored_event};
 
 #[derive(Debug, Default)]
 pub(super) struct State {
@@ -19,7 +19,7 @@ pub(super) struct State {
     pub(super) deliveries: HashMap<DeliveryId, ([u8; 32], RunId)>,
     pub(super) delivery_order: VecDeque<DeliveryId>,
     /// The number of runs that the store has accepted.
-    pub(super) accepted: u64,
+    accepted: u64,
     /// The number of claims of all runs.
     pub(super) claims: u64,
 }
@@ -56,7 +56,7 @@ impl State {
     }
 
     /// Returns the unfinished run with the request and the actor of `event`.
-    pub(super) fn unfinished_run_of(&self, event: &IssueEvent) -> Option<RunId> {
+    fn unfinished_run_of(&self, event: &IssueEvent) -> Option<RunId> {
         let request = event.trigger_key();
         let mut same = self.unfinished().filter(|entry| {
             entry.request == request && entry.record.event.actor.id == event.actor.id
@@ -64,14 +64,40 @@ impl State {
         same.next().map(|entry| entry.record.run)
     }
 
-    /// Checks whether the store may add a run for `event` with `check`. Runs with the check
-    /// [`ActorCheck::Pending`] get at most half of the places and of the memory.
-    pub(super) fn check_room(
-        &self,
+    /// Returns the unfinished run with the request and the actor of `event`, or adds a new run.
+    pub(super) fn add_run(
+        &mut self,
+        now: Timestamp,
         bounds: &Bounds,
         event: &IssueEvent,
         check: ActorCheck,
-    ) -> Result<()> {
+    ) -> Result<Accepted> {
+        if let Some(run) = self.unfinished_run_of(event) {
+            return Ok(Accepted { run, duplicate: true });
+        }
+        let event = stored_event(event);
+        self.check_room(bounds, &event, check)?;
+        let run = RunId::new(now)?;
+        let record = RunRecord {
+            run,
+            event,
+            accepted_at: now,
+            actor_check: check,
+            state: RunState::Waiting,
+            progress: Progress::default(),
+            cancel_requested: false,
+            attempts: 0,
+            served_by: None,
+        };
+        let number = self.accepted;
+        self.accepted += 1;
+        self.runs.insert(run, Entry::new(record, number));
+        Ok(Accepted { run, duplicate: false })
+    }
+
+    /// Checks whether the store may add a run for `event` with `check`. Runs with the check
+    /// [`ActorCheck::Pending`] get at most half of the places and of the memory.
+    fn check_room(&self, bounds: &Bounds, event: &IssueEvent, check: ActorCheck) -> Result<()> {
         let mut used = self.unfinished().count();
         let mut most = bounds.unfinished;
         if check == ActorCheck::Pending {
@@ -135,18 +161,18 @@ impl State {
         first.map(|entry| entry.record.run)
     }
 
-    /// Removes the oldest lines of logs, until all logs together are within `bounds`. Finished runs lose
-    /// their logs first, the oldest first. Then the largest log is shortened.
+    /// Removes lines of logs, until all logs together are within `bounds`. Finished runs lose their
+    /// logs first, the oldest first. Then the largest log is shortened.
     pub(super) fn trim_logs(&mut self, bounds: &Bounds) {
-        let mut bytes: usize = self.runs.values().map(|entry| entry.log_bytes).sum();
+        let mut bytes: usize = self.runs.values().map(|entry| entry.log.bytes()).sum();
         for entry in self.runs.values_mut().filter(|entry| entry.is_finished()) {
-            while bytes > bounds.log_bytes && entry.log_bytes > 0 {
-                bytes = bytes.saturating_sub(entry.remove_oldest_line());
+            while bytes > bounds.log_bytes && entry.log.bytes() > 0 {
+                bytes = bytes.saturating_sub(entry.log.remove_line());
             }
         }
         while bytes > bounds.log_bytes {
-            let largest = self.runs.values_mut().max_by_key(|entry| entry.log_bytes);
-            let removed = largest.map_or(0, Entry::remove_oldest_line);
+            let largest = self.runs.values_mut().max_by_key(|entry| entry.log.bytes());
+            let removed = largest.map_or(0, |entry| entry.log.remove_line());
             if removed == 0 {
                 break;
             }

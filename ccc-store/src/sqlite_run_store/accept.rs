@@ -1,14 +1,14 @@
 //! Acceptance of deliveries.
 
 use ccc_core::event::{Delivery, IssueEvent};
-use ccc_core::run::ActorCheck;
+use ccc_core::run::{ActorCheck, RunState};
 use ccc_core::run_store::{Accepted, PendingRuns, check_pending};
 use ccc_core::{Error, ErrorKind, Progress, Result, RunId};
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
-use super::{records, retention, statement};
-use crate::bounds::{Bounds, full, stored_event};
+use super::{errors, records, retention, statement};
+use crate::bounds::{Bounds, full, not_ended, stored_event};
 
 /// Stores `delivery` and a new run for `event`, or returns the run that exists already.
 pub(super) fn accept(
@@ -22,16 +22,41 @@ pub(super) fn accept(
     if let Some(known) = known_delivery(tx, delivery)? {
         return Ok(known);
     }
-    let accepted = match unfinished_run(tx, event)? {
-        Some(run) => Accepted { run, duplicate: true },
-        None => Accepted { run: add_run(tx, now, bounds, event, check)?, duplicate: false },
-    };
+    let accepted = find_or_add(tx, now, bounds, event, check)?;
     let add = "INSERT INTO deliveries (id, body_sha256, run) VALUES (?1, ?2, ?3)";
     let values = params![delivery.id.as_str(), delivery.body_sha256, accepted.run.to_string()];
     statement::execute(tx, add, values)?;
     records::add_to_total(tx, "deliveries", 1)?;
     retention::trim_deliveries(tx, bounds)?;
     Ok(accepted)
+}
+
+/// Stores a new run for the event of `run`, which must have ended.
+pub(super) fn retry(
+    tx: &Connection,
+    now: Timestamp,
+    bounds: &Bounds,
+    run: RunId,
+) -> Result<Accepted> {
+    let record = records::get(tx, run)?.ok_or_else(|| errors::no_such_run(run))?;
+    if !matches!(record.state, RunState::Finished { .. }) {
+        return Err(not_ended(run));
+    }
+    find_or_add(tx, now, bounds, &record.event, ActorCheck::Pending)
+}
+
+/// Returns the unfinished run with the request and the actor of `event`, or adds a new run.
+fn find_or_add(
+    tx: &Connection,
+    now: Timestamp,
+    bounds: &Bounds,
+    event: &IssueEvent,
+    check: ActorCheck,
+) -> Result<Accepted> {
+    Ok(match unfinished_run(tx, event)? {
+        Some(run) => Accepted { run, duplicate: true },
+        None => Accepted { run: add_run(tx, now, bounds, event, check)?, duplicate: false },
+    })
 }
 
 /// Returns the run of `delivery` if the delivery is known.

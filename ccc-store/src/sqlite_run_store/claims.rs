@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use ccc_core::run::{Outcome, RunState, SkipReason};
-use ccc_core::run_store::{Claim, Fence, Renewal, same_request};
+use ccc_core::run_store::{Claim, Fence, Renewal};
 use ccc_core::{Error, ErrorKind, Progress, Result, RunId, Stage};
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::records::{self, COLUMNS, Stored, nanoseconds};
-use super::{errors, logs, statement};
-use crate::bounds::Bounds;
+use super::{errors, statement};
 
 /// Claims the first run in the order of the port (spec: Q2d, Q2f, Q2g).
 ///
@@ -32,10 +31,9 @@ pub(super) fn claim(tx: &Connection, now: Timestamp, lease: Duration) -> Result<
         let values = params![number, later(now, lease)];
         let claimed = statement::row(tx, claim, values, |row| Ok((row.get(0)?, row.get(1)?)))?;
         record.state = RunState::Claimed;
-        return Ok(claimed.map(|(fence, attempts)| Claim {
-            record,
-            fence: Fence(fence),
-            attempts,
+        return Ok(claimed.map(|(fence, attempts)| {
+            record.attempts = attempts;
+            Claim { record, fence: Fence(fence) }
         }));
     }
     Ok(None)
@@ -55,7 +53,9 @@ fn next(tx: &Connection, now: Timestamp, except: &[i64]) -> Result<Option<(i64, 
          ORDER BY pending, (SELECT claimed FROM turns WHERE requester = run.requester), number
          LIMIT 1"
     );
-    statement::row(tx, &find, [nanoseconds(now)], |row| Ok((row.get(8)?, Stored::read(row)?)))
+    statement::row(tx, &find, [nanoseconds(now)], |row| {
+        Ok((row.get("number")?, Stored::read(row)?))
+    })
 }
 
 /// Returns the number of `run`, if `fence` belongs to the current lease on `run` and this lease has
@@ -124,7 +124,6 @@ pub(super) fn advance(
 pub(super) fn finish(
     tx: &Connection,
     now: Timestamp,
-    bounds: &Bounds,
     run: RunId,
     fence: Fence,
     outcome: &Outcome,
@@ -138,7 +137,8 @@ pub(super) fn finish(
         WHERE state < 2 AND request = (SELECT request FROM runs WHERE number = ?1)";
     for other in statement::rows(tx, find, [number], |row| row.get(0))? {
         end(tx, other, &Outcome::Skipped { reason: SkipReason::SameRequest })?;
-        logs::append(tx, bounds, other, &[same_request(run, now)])?;
+        let name = "UPDATE runs SET served_by = ?2 WHERE number = ?1";
+        statement::execute(tx, name, params![other, run.to_string()])?;
     }
     Ok(())
 }

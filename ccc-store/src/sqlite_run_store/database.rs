@@ -61,9 +61,10 @@ where
 pub(super) struct Database {
     /// `None` only while the value is dropped.
     queues: Option<Queues>,
-    threads: Vec<JoinHandle<()>>,
-    /// The lock ends after the threads have ended.
-    _ownership: Ownership,
+    writer: Option<JoinHandle<()>>,
+    readers: Vec<JoinHandle<()>>,
+    /// The lock ends after the threads have ended. `None` if another process can own the database.
+    _ownership: Option<Ownership>,
 }
 
 /// The queues of the threads.
@@ -79,20 +80,37 @@ impl fmt::Debug for Database {
 }
 
 impl Database {
-    /// Opens the database in the file `path`, and starts its threads.
+    /// Takes the ownership of the database in the file `path`, opens it, and starts its threads.
     pub(super) fn open(path: &Path) -> Result<Self> {
         let ownership = Ownership::take(path)?;
         let writer = schema::open(path)?;
+        Self::start(path, writer, Some(ownership))
+    }
+
+    /// Opens the database in the file `path`, which another process can own, and starts its threads.
+    pub(super) fn open_beside(path: &Path) -> Result<Self> {
+        Self::start(path, schema::open_beside(path)?, None)
+    }
+
+    fn start(path: &Path, writer: Connection, ownership: Option<Ownership>) -> Result<Self> {
         let (writes, waiting_writes) = channel();
         let (reads, waiting_reads) = channel();
-        let mut threads = vec![start("run-store-writer", move || write(&writer, &waiting_writes))?];
+        let is_owner = ownership.is_some();
+        let write = move || {
+            write(&writer, &waiting_writes);
+            if is_owner {
+                schema::close(&writer);
+            }
+        };
+        let writer = Some(start("run-store-writer", write)?);
+        let mut readers = Vec::new();
         let waiting_reads = Arc::new(Mutex::new(waiting_reads));
         for _ in 0..READERS {
             let (connection, waiting) = (schema::open_to_read(path)?, Arc::clone(&waiting_reads));
-            threads.push(start("run-store-reader", move || read(&connection, &waiting))?);
+            readers.push(start("run-store-reader", move || read(&connection, &waiting))?);
         }
         let queues = Some(Queues { writes, reads });
-        Ok(Self { queues, threads, _ownership: ownership })
+        Ok(Self { queues, writer, readers, _ownership: ownership })
     }
 
     /// Executes `change` in a transaction, and returns its result when the transaction is on the
@@ -115,11 +133,15 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
-        self.queues = None;
-        for thread in self.threads.drain(..) {
-            // A thread that panicked has reported its panic.
-            let _ = thread.join();
-        }
+        let Some(Queues { writes, reads }) = self.queues.take() else { return };
+        // The writer closes its connection last: the last connection moves the write-ahead log into the
+        // database, and a connection that only reads cannot do this.
+        drop(reads);
+        let readers = std::mem::take(&mut self.readers);
+        // A thread that panicked has reported its panic.
+        readers.into_iter().for_each(|reader| drop(reader.join()));
+        drop(writes);
+        self.writer.take().into_iter().for_each(|writer| drop(writer.join()));
     }
 }
 
@@ -151,7 +173,6 @@ fn write(connection: &Connection, waiting: &Receiver<Box<dyn Work>>) {
             work.end(committed.as_ref().err());
         }
     }
-    schema::close(connection);
 }
 
 /// Executes the writes in `group` in one transaction. A write that fails is undone alone.

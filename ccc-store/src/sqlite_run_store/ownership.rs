@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use ccc_core::{Error, ErrorKind, Result};
 use rustix::fs::{FlockOperation, flock};
@@ -13,14 +14,27 @@ pub(super) struct Ownership {
     _file: File,
 }
 
+/// Number of attempts to take the lock. [`Ownership::is_taken`] of another process can hold it for a
+/// moment.
+const ATTEMPTS: u32 = 20;
+
+/// The time between two attempts to take the lock.
+const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(10);
+
 impl Ownership {
-    /// Takes the lock for the database in the file `path`, without a wait.
+    /// Takes the lock for the database in the file `path`. Waits for a short time at most.
     pub(super) fn take(path: &Path) -> Result<Self> {
-        let mut name = path.as_os_str().to_owned();
-        name.push(".lock");
-        let lock = PathBuf::from(name);
-        let file = private_file(&lock)?;
-        flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|error| {
+        let file = private_file(&lock_file(path))?;
+        let mut attempts = 1;
+        let locked = loop {
+            let locked = flock(&file, FlockOperation::NonBlockingLockExclusive);
+            if locked.is_ok() || attempts == ATTEMPTS {
+                break locked;
+            }
+            attempts += 1;
+            std::thread::sleep(BETWEEN_ATTEMPTS);
+        };
+        locked.map_err(|error| {
             let line = format!(
                 "another process uses the run store {}: end that process, or use another data directory",
                 path.display()
@@ -29,6 +43,19 @@ impl Ownership {
         })?;
         Ok(Self { _file: file })
     }
+
+    /// Returns whether a process has the lock for the database in the file `path`.
+    pub(super) fn is_taken(path: &Path) -> bool {
+        // Without a lock file, no process has opened the database.
+        let Ok(file) = File::open(lock_file(path)) else { return false };
+        flock(&file, FlockOperation::NonBlockingLockShared).is_err()
+    }
+}
+
+fn lock_file(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    PathBuf::from(name)
 }
 
 /// Opens the file `path` to read and write. Creates it so that only the user of this process can

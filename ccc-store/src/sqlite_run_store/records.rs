@@ -11,7 +11,7 @@ use super::{errors, statement};
 
 /// The columns that [`Stored::read`] reads.
 pub(super) const COLUMNS: &str =
-    "run, event, accepted_at, pending, state, outcome, progress, cancel";
+    "run, event, accepted_at, pending, state, outcome, progress, cancel, served_by, attempts";
 
 /// A row of the table `runs`, whose texts are not parsed yet.
 pub(super) struct Stored {
@@ -23,6 +23,8 @@ pub(super) struct Stored {
     outcome: Option<String>,
     progress: String,
     cancel: bool,
+    served_by: Option<String>,
+    attempts: u32,
 }
 
 impl Stored {
@@ -36,6 +38,8 @@ impl Stored {
             outcome: row.get(5)?,
             progress: row.get(6)?,
             cancel: row.get(7)?,
+            served_by: row.get(8)?,
+            attempts: row.get(9)?,
         })
     }
 
@@ -64,6 +68,7 @@ impl Stored {
             }
         };
         let accepted_at = Timestamp::from_nanosecond(self.accepted_at.into());
+        let served_by = self.served_by.as_deref().map(str::parse).transpose();
         Ok(RunRecord {
             run: self.run.parse().map_err(|error| corrupt("id", error))?,
             event,
@@ -72,6 +77,8 @@ impl Stored {
             state,
             progress,
             cancel_requested: self.cancel,
+            attempts: self.attempts,
+            served_by: served_by.map_err(|error| corrupt("id of the run that served it", error))?,
         })
     }
 }
@@ -80,6 +87,15 @@ impl Stored {
 pub(super) fn get(tx: &Connection, run: RunId) -> Result<Option<RunRecord>> {
     let find = format!("SELECT {COLUMNS} FROM runs WHERE run = ?1");
     statement::row(tx, &find, [run.to_string()], Stored::read)?.map(Stored::parse).transpose()
+}
+
+/// Returns the ids of at most `limit` runs whose id begins with `start`, the newest first.
+pub(super) fn find(tx: &Connection, start: &str, limit: usize) -> Result<Vec<RunId>> {
+    let find = "SELECT run FROM runs WHERE run >= ?1 AND run < ?2 ORDER BY run DESC LIMIT ?3";
+    // `~` comes after every character of an id.
+    let values = params![start, format!("{start}~"), size(limit)];
+    let found = statement::rows(tx, find, values, |row| row.get::<_, String>(0))?;
+    found.into_iter().map(|run| run.parse()).collect()
 }
 
 /// Returns the records of at most `limit` runs that are older than `before`, the newest first.

@@ -32,8 +32,8 @@ pub(super) fn trim(tx: &Connection, bounds: &Bounds) -> Result<()> {
     trim_logs(tx, bounds)
 }
 
-/// Removes the oldest lines of logs, until all logs together are within `bounds`. Finished runs lose
-/// their logs first, the oldest first. Then the largest log is shortened.
+/// Removes lines of logs, until all logs together are within `bounds`. Finished runs lose their logs
+/// first, the oldest first. Then the largest log is shortened.
 pub(super) fn trim_logs(tx: &Connection, bounds: &Bounds) -> Result<()> {
     let candidates = [
         "SELECT number FROM runs WHERE log_bytes > 0 AND state = 2 ORDER BY number LIMIT 1",
@@ -43,7 +43,7 @@ pub(super) fn trim_logs(tx: &Connection, bounds: &Bounds) -> Result<()> {
         let mut removed = 0;
         for find in candidates {
             if let Some(number) = statement::row(tx, find, [], |row| row.get(0))? {
-                removed = logs::remove_oldest_line(tx, number)?;
+                removed = logs::remove_line(tx, number)?;
                 break;
             }
         }

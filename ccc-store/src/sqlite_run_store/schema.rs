@@ -14,7 +14,7 @@ const APPLICATION_ID: i64 = 0x6363_6372;
 
 /// The statements that change a database of version `n` to version `n + 1`, by `n`. Version 0 is an
 /// empty database.
-const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema_2.sql")];
 
 /// Opens the database in the file `path` to write, and creates it if it does not exist. Ends the leases
 /// of an earlier process.
@@ -38,6 +38,32 @@ pub(super) fn open(path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
+/// Opens the database in the file `path` to write, beside the process that owns it. Changes nothing.
+pub(super) fn open_beside(path: &Path) -> Result<Connection> {
+    if !path.exists() {
+        let line = format!("there is no run store {}", path.display());
+        return Err(Error::new(ErrorKind::NotFound, line));
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let of = |error: rusqlite::Error| errors::of(&error);
+    let connection = Connection::open_with_flags(path, flags).map_err(of)?;
+    connection.busy_timeout(Duration::from_secs(5)).map_err(of)?;
+    check_kind(&connection, path)?;
+    let version = pragma(&connection, "user_version")?;
+    if version != newest_version() {
+        let line = format!(
+            "an older version of this program has written the run store {}: start the service once with this \
+             version, or use the older version",
+            path.display()
+        );
+        return Err(Error::new(ErrorKind::Unsupported, line));
+    }
+    let settings =
+        "PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;";
+    connection.execute_batch(settings).map_err(of)?;
+    Ok(connection)
+}
+
 /// Opens the database in the file `path` to read.
 pub(super) fn open_to_read(path: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -50,6 +76,11 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection> {
 /// Marks the database as closed. Without the mark, the next start checks the database for damage.
 pub(super) fn close(connection: &Connection) {
     let _ = connection.execute_batch("UPDATE totals SET value = 0 WHERE name = 'open'");
+}
+
+/// Returns the version of the database that this program writes.
+fn newest_version() -> i64 {
+    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
 }
 
 fn pragma(connection: &Connection, name: &str) -> Result<i64> {
@@ -71,7 +102,7 @@ fn check_kind(connection: &Connection, path: &Path) -> Result<()> {
     }
     let line = if id != APPLICATION_ID {
         format!("the file {path} is not a database of the run store: choose another file")
-    } else if version > i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX) {
+    } else if version > newest_version() {
         format!(
             "a newer version of this program has written the run store {path}: use that version, or restore \
              a backup"

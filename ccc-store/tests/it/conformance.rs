@@ -79,7 +79,7 @@ mod memory_run_store {
     use std::sync::Arc;
 
     use ccc_core::testing::ManualClock;
-    use ccc_core::testing::conformance::run_store::Fixture;
+    use ccc_core::testing::conformance::{run_log, run_store::Fixture};
     use ccc_store::MemoryRunStore;
 
     async fn fresh() -> Fixture {
@@ -90,6 +90,18 @@ mod memory_run_store {
     }
 
     ccc_core::run_store_conformance!(fresh);
+
+    mod log {
+        use super::*;
+
+        async fn fresh() -> run_log::Fixture {
+            let clock = Arc::new(ManualClock::new("2026-01-01T00:00:00Z".parse().unwrap()));
+            let store = Arc::new(MemoryRunStore::new(Arc::new(Arc::clone(&clock))));
+            run_log::Fixture::new(Arc::clone(&store), store, move |by| clock.advance(by))
+        }
+
+        ccc_core::run_log_conformance!(fresh);
+    }
 }
 
 #[cfg(all(feature = "sqlite", unix))]
@@ -97,7 +109,7 @@ mod sqlite_run_store {
     use std::sync::Arc;
 
     use ccc_core::testing::ManualClock;
-    use ccc_core::testing::conformance::run_store::Fixture;
+    use ccc_core::testing::conformance::{run_log, run_store::Fixture};
     use ccc_store::{Bounds, SqliteRunStore};
 
     async fn fresh() -> Fixture {
@@ -111,6 +123,23 @@ mod sqlite_run_store {
     }
 
     ccc_core::run_store_conformance!(fresh);
+
+    mod log {
+        use super::*;
+
+        async fn fresh() -> run_log::Fixture {
+            let clock = Arc::new(ManualClock::new("2026-01-01T00:00:00Z".parse().unwrap()));
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("runs.sqlite");
+            let shared = Arc::new(Arc::clone(&clock));
+            let store = SqliteRunStore::open(&path, shared, Bounds::on_disk()).await.unwrap();
+            let store = Arc::new(store);
+            let log = Arc::clone(&store);
+            run_log::Fixture::new(store, log, move |by| clock.advance(by)).with_owned(directory)
+        }
+
+        ccc_core::run_log_conformance!(fresh);
+    }
 }
 
 #[test]
@@ -126,6 +155,7 @@ fn every_store_runs_its_conformance_suite() {
         let text = std::fs::read_to_string(path).unwrap();
         for (start, suite) in [
             ("\nimpl RunStore for ", "run_store_conformance!"),
+            ("\nimpl RunLog for ", "run_log_conformance!"),
             ("\nimpl CredentialStore for ", "credential_store_conformance!"),
             ("impl_credential_store!(", "credential_store_conformance!"),
         ] {
@@ -133,7 +163,7 @@ fn every_store_runs_its_conformance_suite() {
             stores.extend(names.map(|name| (suite, name.unwrap().to_owned())));
         }
     }
-    assert_eq!(stores.len(), 5, "{source} has {stores:?}");
+    assert_eq!(stores.len(), 7, "{source} has {stores:?}");
     for (suite, store) in stores {
         let module = here.split("\nmod ").find(|module| module.contains(&format!("{store}::")));
         assert!(

@@ -15,6 +15,7 @@ mod https_channel;
 mod rights;
 #[cfg(all(feature = "file", unix))]
 mod rotation;
+mod run_logs;
 mod run_store_memory;
 #[cfg(all(feature = "sqlite", unix))]
 mod run_store_sqlite;

@@ -7,9 +7,12 @@ use std::time::Duration;
 
 use ccc_core::event::{Actor, ActorKind, Delivery, IssueEvent, IssueSnapshot, RepoRef, Trigger};
 use ccc_core::run::{ActorCheck, RunState};
-use ccc_core::run_store::{Accepted, LogEntry};
+use ccc_core::run_log::LogEntry;
+use ccc_core::run_store::Accepted;
 use ccc_core::testing::ManualClock;
-use ccc_core::{DeliveryId, ErrorKind, Outcome, Progress, Result, RunStore as _, Stage};
+use ccc_core::{
+    DeliveryId, ErrorKind, Outcome, Progress, Result, RunLog as _, RunStore as _, Stage,
+};
 use ccc_store::{Bounds, SqliteRunStore};
 use jiff::Timestamp;
 use tempfile::TempDir;
@@ -89,7 +92,7 @@ async fn a_new_process_finds_all_runs_and_can_claim_them_at_once() {
         runs.push(place.accept(&store, number).await.unwrap().run);
     }
     let claim = store.claim(LEASE).await.unwrap().unwrap();
-    store.append_log(runs[0], claim.fence, &[line("one"), line("two")]).await.unwrap();
+    store.append(runs[0], claim.fence, &[line("one"), line("two")]).await.unwrap();
     let outcome = Outcome::Answered { answer: "ä".to_owned() };
     store.finish(runs[0], claim.fence, &outcome).await.unwrap();
     let claim = store.claim(LEASE).await.unwrap().unwrap();
@@ -103,7 +106,7 @@ async fn a_new_process_finds_all_runs_and_can_claim_them_at_once() {
     assert_eq!(records[2].state, RunState::Finished { outcome });
     assert_eq!((&records[1].state, &records[1].progress), (&RunState::Waiting, &progress));
     assert_eq!(records[0].event, event(3));
-    assert_eq!(store.tail_log(runs[0], 0, 10).await.unwrap(), [(0, line("one")), (1, line("two"))]);
+    assert_eq!(store.tail(runs[0], 0, 10).await.unwrap(), [(0, line("one")), (1, line("two"))]);
     let repeated = place.accept(&store, 1).await.unwrap();
     assert_eq!(repeated, Accepted { run: runs[0], duplicate: true });
     let again = store.claim(LEASE).await.unwrap().unwrap();
@@ -253,7 +256,7 @@ async fn the_oldest_finished_runs_logs_and_deliveries_are_removed() {
         let run = place.accept(&store, number).await.unwrap().run;
         let claim = store.claim(LEASE).await.unwrap().unwrap();
         let lines = vec![line(&"x".repeat(400)); 60];
-        store.append_log(run, claim.fence, &lines).await.unwrap();
+        store.append(run, claim.fence, &lines).await.unwrap();
         store.finish(run, claim.fence, &outcome).await.unwrap();
         runs.push(run);
     }
@@ -261,12 +264,13 @@ async fn the_oldest_finished_runs_logs_and_deliveries_are_removed() {
     assert_eq!(records.iter().map(|record| record.run).rev().collect::<Vec<_>>(), runs[30..]);
     let mut bytes = 0;
     for run in &runs[30..] {
-        let log = store.tail_log(*run, 0, 1_000).await.unwrap();
-        assert!(log[0].1.text.contains("earlier lines of this log were removed"), "{:?}", log[0]);
+        let log = store.tail(*run, 0, 1_000).await.unwrap();
+        let reports = log.iter().filter(|(_, line)| line.text.contains("were removed here"));
+        assert_eq!(reports.count(), 1, "{log:?}");
         bytes += log.iter().map(|(_, line)| line.text.len()).sum::<usize>();
     }
     assert!((50_000..100_000).contains(&bytes), "{bytes}");
-    assert_eq!(store.tail_log(runs[0], 0, 1).await.unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(store.tail(runs[0], 0, 1).await.unwrap_err().kind(), ErrorKind::NotFound);
     // The delivery was removed, so that its repetition is a new one.
     assert!(!place.accept(&store, 1).await.unwrap().duplicate);
     assert!(place.accept(&store, 39).await.unwrap().duplicate);
@@ -275,4 +279,94 @@ async fn the_oldest_finished_runs_logs_and_deliveries_are_removed() {
     }
     let error = place.accept(&store, 200).await.unwrap_err();
     assert!(error.is_retryable() && error.retry_after().is_some(), "{error}");
+}
+
+#[tokio::test]
+async fn a_closed_database_is_one_file() {
+    // spec: Q11a
+    for _ in 0..20 {
+        let place = Place::new();
+        let store = place.open().await.unwrap();
+        place.accept(&store, 1).await.unwrap();
+        store.list(None, 1).await.unwrap();
+        drop(store);
+        let mut names: Vec<_> =
+            place.files().iter().map(|file| file.file_name().unwrap().to_owned()).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["runs.sqlite", "runs.sqlite.lock"], "the write-ahead log is left");
+    }
+}
+
+/// Returns the result of a query of one number on the database of `place`.
+fn number(place: &Place, query: &str) -> i64 {
+    let connection = rusqlite::Connection::open(place.path()).unwrap();
+    connection.query_row(query, [], |row| row.get(0)).unwrap()
+}
+
+#[tokio::test]
+async fn a_database_is_read_and_changed_beside_its_owner() {
+    // spec: Q14a, Q14b, Q14c
+    let place = Place::new();
+    let beside = async || {
+        let clock = Arc::clone(&place.clock) as _;
+        SqliteRunStore::open_beside(&place.path(), clock, Bounds::on_disk()).await
+    };
+    let error = beside().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+    assert!(!SqliteRunStore::has_owner(&place.path()).await.unwrap());
+    assert_eq!(place.files(), [] as [PathBuf; 0], "nothing is created");
+
+    let owner = place.open().await.unwrap();
+    assert!(SqliteRunStore::has_owner(&place.path()).await.unwrap());
+    let first = place.accept(&owner, 1).await.unwrap().run;
+    let second = place.accept(&owner, 2).await.unwrap().run;
+    let claim = owner.claim(LEASE).await.unwrap().unwrap();
+    owner.append(first, claim.fence, &[line("one")]).await.unwrap();
+    let store = beside().await.unwrap();
+    assert_eq!(store.list(None, 10).await.unwrap(), owner.list(None, 10).await.unwrap());
+    assert_eq!(store.tail(first, 0, 10).await.unwrap(), [(0, line("one"))]);
+    for run in [first, second] {
+        assert_eq!(store.find(&run.to_string()[..9], 10).await.unwrap().len(), 2, "a common start");
+        assert_eq!(store.find(&run.to_string(), 10).await.unwrap(), [run]);
+    }
+    assert_eq!(store.find("0000", 1).await.unwrap(), [second], "the newest of several");
+    assert_eq!(store.find("ff", 10).await.unwrap(), []);
+    store.request_cancel(first).await.unwrap();
+    let renewal = owner.renew(first, claim.fence, LEASE).await.unwrap();
+    assert!(renewal.cancel_requested, "the lease of the owner stays");
+    let outcome = Outcome::Cancelled { stage: Stage::Work };
+    owner.finish(first, claim.fence, &outcome).await.unwrap();
+    place.clock.advance(Duration::from_millis(1));
+    let repeated = store.retry(first).await.unwrap().run;
+    drop(store);
+    assert_eq!(number(&place, "SELECT value FROM totals WHERE name = 'open'"), 1);
+    let claims =
+        [owner.claim(LEASE).await.unwrap().unwrap(), owner.claim(LEASE).await.unwrap().unwrap()];
+    assert_eq!(claims.map(|claim| claim.record.run), [second, repeated]);
+    drop(owner);
+    assert!(!SqliteRunStore::has_owner(&place.path()).await.unwrap());
+    assert_eq!(beside().await.unwrap().list(None, 10).await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_database_of_an_older_version_is_converted_by_its_owner_only() {
+    // spec: Q14a
+    let place = Place::new();
+    let store = place.open().await.unwrap();
+    let run = place.accept(&store, 1).await.unwrap().run;
+    drop(store);
+    let connection = rusqlite::Connection::open(place.path()).unwrap();
+    let older = "ALTER TABLE runs DROP COLUMN served_by; ALTER TABLE runs DROP COLUMN log_head;
+        ALTER TABLE runs DROP COLUMN log_cut; PRAGMA user_version = 1;";
+    connection.execute_batch(older).unwrap();
+    drop(connection);
+    let clock = Arc::clone(&place.clock) as _;
+    let beside = SqliteRunStore::open_beside(&place.path(), clock, Bounds::on_disk()).await;
+    assert_eq!(beside.unwrap_err().kind(), ErrorKind::Unsupported);
+    assert_eq!(number(&place, "PRAGMA user_version"), 1);
+    let store = place.open().await.unwrap();
+    let claim = store.claim(LEASE).await.unwrap().unwrap();
+    assert_eq!((claim.record.run, claim.record.served_by), (run, None));
+    store.append(run, claim.fence, &[line("one")]).await.unwrap();
+    assert_eq!(store.tail(run, 0, 10).await.unwrap(), [(0, line("one"))]);
 }

@@ -19,6 +19,7 @@ mod github_emulator;
 mod issue_text;
 mod keygen;
 mod run;
+mod runs;
 mod serve;
 
 /// Solve GitHub issues with an AI coding agent. The result is a pull request, or a comment that
@@ -66,6 +67,9 @@ pub(crate) enum Command {
     Run(run::RunArgs),
     /// Start the self-hosted service, which solves the issues that GitHub reports by webhook.
     Serve(serve::ServeArgs),
+    /// Show the runs of the service and their logs, and cancel or repeat a run. The service can be
+    /// running.
+    Runs(runs::RunsArgs),
     /// Check whether this machine can execute runs: check git, the container engine, the container
     /// image and the isolation.
     #[cfg(feature = "docker")]
@@ -90,6 +94,7 @@ impl Command {
             Self::Demo(args) => demo::run(args).await,
             Self::Run(args) => run::run(args).await,
             Self::Serve(args) => serve::run(args).await.map(|()| true),
+            Self::Runs(args) => runs::run(args).await,
             #[cfg(feature = "docker")]
             Self::Doctor(args) => doctor::run(args).await,
             Self::Keygen => keygen::run().map(|()| true),

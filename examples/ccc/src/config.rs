@@ -228,6 +228,11 @@ impl Config {
             )
         })
     }
+
+    /// Returns the path of the database with the runs.
+    pub(crate) fn run_store_path(&self) -> Result<PathBuf> {
+        Ok(self.data_dir()?.join("runs.sqlite"))
+    }
 }
 
 /// Returns the data directory for the environment variables `variable`. An empty or relative path

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ccc_core::git::{HostGit, Transport};
 use ccc_core::pipeline::{Limits, Pipeline};
-use ccc_core::{Error, ErrorKind, Observer, Result, VcsHost};
+use ccc_core::{Error, ErrorKind, Observer, Result, RunLog, VcsHost};
 
 use crate::adapters::Adapters;
 use crate::config::Config;
@@ -19,14 +19,15 @@ pub(crate) async fn open_data_dir(config: &Config) -> Result<HostGit> {
     })
 }
 
-/// Builds a pipeline from the opened data directory `git`, `host`, `adapters`, `observer`, and the
-/// limits and the policy in `config`.
+/// Builds a pipeline from the opened data directory `git`, `host`, `adapters`, `observer`, the log of
+/// its runs, and the limits and the policy in `config`.
 pub(crate) fn pipeline(
     config: &Config,
     git: HostGit,
     host: Arc<dyn VcsHost>,
     adapters: Adapters,
     observer: Arc<dyn Observer>,
+    log: Option<Arc<dyn RunLog>>,
 ) -> Result<Pipeline> {
     let mut limits = Limits::default();
     config.agent.limit(&mut limits)?;
@@ -35,7 +36,11 @@ pub(crate) fn pipeline(
     let mut transport = Transport::default();
     transport.proxy.clone_from(&config.github.proxy);
     transport.ca_file.clone_from(&config.github.ca_file);
-    Pipeline::builder()
+    let builder = match log {
+        Some(log) => Pipeline::builder().run_log(log),
+        None => Pipeline::builder(),
+    };
+    builder
         .transport(transport)
         .host(host)
         .runner(adapters.runner)

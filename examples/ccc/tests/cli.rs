@@ -13,6 +13,7 @@ mod cli {
     mod proxy_and_ca;
     mod restart;
     mod run;
+    mod runs;
     mod serve;
     mod stored_app;
     mod strangers;

@@ -14,6 +14,7 @@
 //! | [`agent_conformance!`](crate::agent_conformance) | [`agent::Fixture`] | every agent |
 //! | [`vcs_host_conformance!`](crate::vcs_host_conformance) | [`vcs_host::Fixture`] | every VCS host |
 //! | [`run_store_conformance!`](crate::run_store_conformance) | [`run_store::Fixture`] | every run store |
+//! | [`run_log_conformance!`](crate::run_log_conformance) | [`run_log::Fixture`] | every run log |
 //! | [`clock_conformance!`](crate::clock_conformance) | [`clock::Fixture`] | every clock |
 //! | [`observer_conformance!`](crate::observer_conformance) | [`observer::Fixture`] | every observer |
 //!
@@ -53,6 +54,7 @@ pub mod container_runner;
 pub mod credential_store;
 pub mod observer;
 pub mod processes;
+pub mod run_log;
 pub mod run_store;
 pub mod vcs_host;
 

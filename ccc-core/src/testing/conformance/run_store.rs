@@ -8,6 +8,7 @@ mod requests;
 mod turns;
 
 pub use fixture::Fixture;
+pub(super) use fixture::{LEASE, WITHIN_LEASE};
 pub use intake::*;
 pub use leases::*;
 pub use records::*;
@@ -59,6 +60,8 @@ macro_rules! run_store_conformance {
                 a_cancellation_before_the_claim_is_reported,
                 cancelling_an_unknown_or_a_finished_run,
                 a_claim_counts_the_claims_without_a_further_stage,
+                an_ended_run_can_be_repeated,
+                a_run_that_has_not_ended_is_not_repeated,
                 a_released_run_waits_for_its_delay,
                 a_released_run_refuses_the_fence_of_its_worker,
                 the_newest_progress_comes_with_the_next_claim,
@@ -67,9 +70,6 @@ macro_rules! run_store_conformance {
                 a_write_to_an_unknown_run_is_refused,
                 runs_are_listed_newest_first,
                 an_unknown_run_is_none,
-                log_lines_are_numbered_from_zero,
-                log_lines_persist_when_another_worker_claims_the_run,
-                a_log_belongs_to_its_run,
             ]
         );
     };

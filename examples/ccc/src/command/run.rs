@@ -164,7 +164,7 @@ async fn drive(
         say(&format!("note: {line}"));
     }
     let git = wait_for_data_dir(config).await?;
-    let pipeline = pipeline(config, git, host, adapters, progress_observer(json))?;
+    let pipeline = pipeline(config, git, host, adapters, progress_observer(json), None)?;
     pipeline.git().check().await?;
     pipeline.runner().check().await?;
     let taken_over = match github {

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use ccc_core::dispatcher::{Dispatcher, DispatcherConfig};
 use ccc_core::observe::Observers;
-use ccc_core::{Agent, ContainerRunner, CredentialStore, Observer, Result, RunStore, VcsHost};
+use ccc_core::{
+    Agent, Clock, ContainerRunner, CredentialStore, Observer, Result, RunLog, RunStore,
+    SystemClock, VcsHost,
+};
 use ccc_github::{GitHub, Webhook};
 use ccc_store::{Bounds, MemoryRunStore, SqliteRunStore};
 
@@ -54,7 +57,7 @@ pub struct ServiceBuilder {
     runner: Option<Arc<dyn ContainerRunner>>,
     host: Option<OwnHost>,
     credentials: Option<Arc<dyn CredentialStore>>,
-    runs: Option<Arc<dyn RunStore>>,
+    runs: Option<RunParts>,
     observers: Vec<Arc<dyn Observer>>,
     log: bool,
     stored: StoredCredentials,
@@ -67,6 +70,9 @@ enum OwnHost {
     Other { host: Arc<dyn VcsHost>, webhook: Option<Arc<Webhook>> },
     GitHub { github: Arc<GitHub>, webhook: Arc<Webhook> },
 }
+
+/// The run store, and the log of its runs.
+type RunParts = (Arc<dyn RunStore>, Option<Arc<dyn RunLog>>);
 
 impl ServiceBuilder {
     pub(super) fn new(config: &Config) -> Self {
@@ -138,9 +144,15 @@ impl ServiceBuilder {
         self
     }
 
-    /// Sets the run store, which replaces the store that `runs.store` names.
+    /// Sets the run store, which replaces the store that `runs.store` names. The runs write no log.
     pub fn runs(mut self, runs: impl RunStore) -> Self {
-        self.runs = Some(Arc::new(runs));
+        self.runs = Some((Arc::new(runs), None));
+        self
+    }
+
+    /// Sets the run store, which replaces the store that `runs.store` names, and the log of its runs.
+    pub fn logged_runs(mut self, runs: impl RunStore, log: impl RunLog) -> Self {
+        self.runs = Some((Arc::new(runs), Some(Arc::new(log))));
         self
     }
 
@@ -211,23 +223,14 @@ impl ServiceBuilder {
         if self.log {
             observers.push(Arc::new(LogObserver::default()));
         }
-        let pipeline = pipeline(config, git, host, adapters, Arc::new(Observers(observers)))?;
-        pipeline.runner().check().await?;
-        let clock = Arc::clone(pipeline.clock());
-        let runs = match (self.runs, config.runs.store) {
-            (Some(runs), _) => runs,
-            (None, RunStoreKind::Sqlite) => {
-                let path = config.data_dir()?.join("runs.sqlite");
-                let bounds = Bounds::on_disk();
-                Arc::new(SqliteRunStore::open(&path, Arc::clone(&clock), bounds).await?)
-            }
-            (None, RunStoreKind::Memory) => {
-                let line =
-                    "runs are stored in memory: accepted runs are lost when this process ends";
-                warnings.push(line.to_owned());
-                Arc::new(MemoryRunStore::new(Arc::clone(&clock)))
-            }
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        adapters.runner.check().await?;
+        let (runs, log) = match self.runs {
+            Some(runs) => runs,
+            None => run_store(config, &clock, &mut warnings).await?,
         };
+        let observer = Arc::new(Observers(observers));
+        let pipeline = pipeline(config, git, host, adapters, observer, log)?;
         let mut dispatching = DispatcherConfig::default()
             .with_refuse_unless_serving(true)
             .with_drain(self.stop.drain);
@@ -248,6 +251,31 @@ impl ServiceBuilder {
             stop: self.stop,
         })
     }
+}
+
+/// Opens the configured run store. Its value is also the log of its runs.
+async fn run_store(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+    warnings: &mut Vec<String>,
+) -> Result<RunParts> {
+    Ok(match config.runs.store {
+        RunStoreKind::Sqlite => {
+            let (path, bounds) = (config.run_store_path()?, Bounds::on_disk());
+            let store = SqliteRunStore::open(&path, Arc::clone(clock), bounds).await?;
+            with_log(store)
+        }
+        RunStoreKind::Memory => {
+            let line = "runs are stored in memory: accepted runs are lost when this process ends";
+            warnings.push(line.to_owned());
+            with_log(MemoryRunStore::new(Arc::clone(clock)))
+        }
+    })
+}
+
+fn with_log(store: impl RunStore + RunLog) -> RunParts {
+    let store = Arc::new(store);
+    (Arc::clone(&store) as _, Some(store))
 }
 
 /// The client of the configured GitHub, the webhook, and the GitHub App that both use.

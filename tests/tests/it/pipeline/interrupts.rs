@@ -3,15 +3,18 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use ccc_core::dispatcher::{Dispatcher, DispatcherConfig};
 use ccc_core::observe::{Event, EventKind};
-use ccc_core::run::ActorCheck;
-use ccc_core::testing::ManualClock;
-use ccc_core::{CancellationToken, ErrorKind, Observer, Outcome, RunStore as _, Stage};
+use ccc_core::run::{ActorCheck, RunState};
+use ccc_core::testing::{Faults, ManualClock};
+use ccc_core::{
+    CancellationToken, Clock as _, ErrorKind, Observer, Outcome, RunStore as _, Stage, SystemClock,
+};
 use ccc_store::MemoryRunStore;
 use jiff::Timestamp;
 
 use super::dispatch::delivery;
-use super::fixture::Fixture;
+use super::fixture::{Fixture, fixing_agent};
 
 /// An observer that cancels a token when a given stage begins.
 #[derive(Debug)]
@@ -111,7 +114,7 @@ async fn a_run_that_ends_its_service_again_and_again_ends_as_failed() {
         let lease = Duration::from_secs(30);
         for _ in 0..earlier {
             let claim = store.claim(lease).await.unwrap().unwrap();
-            assert!(claim.attempts <= 5);
+            assert!(claim.record.attempts <= 5);
             clock.advance(lease);
         }
         let claim = store.claim(lease).await.unwrap().unwrap();
@@ -131,4 +134,34 @@ async fn a_run_that_ends_its_service_again_and_again_ends_as_failed() {
         let worked = fixture.faults.count("agent.run");
         assert_eq!(worked, usize::from(expected.is_none()), "the agent costs money");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_requested_cancellation_is_noticed_between_two_renewals() {
+    // spec: Q14b
+    let agent = fixing_agent().with_heartbeats(100_000, Duration::from_millis(10));
+    let fixture = Fixture::with(agent, Faults::none(), &|_| {}).await;
+    let store = Arc::new(MemoryRunStore::new(Arc::new(SystemClock)));
+    let accepted = store.accept(&delivery("a"), &fixture.event, ActorCheck::Permitted).await;
+    let run = accepted.unwrap().run;
+    // The first renewal is in eight hours.
+    let day = Duration::from_hours(24);
+    let config = DispatcherConfig::default().with_lease(day).with_poll(Duration::from_millis(20));
+    let dispatcher = Dispatcher::new(fixture.pipeline.clone(), Arc::clone(&store) as _, config);
+    let shutdown = CancellationToken::new();
+    let cancel = async {
+        while fixture.faults.count("agent.run") == 0 {
+            SystemClock.sleep(Duration::from_millis(10)).await;
+        }
+        store.request_cancel(run).await.unwrap();
+        loop {
+            if let RunState::Finished { outcome } = store.get(run).await.unwrap().unwrap().state {
+                shutdown.cancel();
+                return outcome;
+            }
+            SystemClock.sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let (outcome, ()) = tokio::join!(cancel, dispatcher.serve(shutdown.clone()));
+    assert_eq!(outcome, Outcome::Cancelled { stage: Stage::Work });
 }

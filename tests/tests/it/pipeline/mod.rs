@@ -10,5 +10,6 @@ mod interrupts;
 mod maintainers;
 mod policy;
 mod requests;
+mod run_logs;
 mod secrets;
 mod setup;

@@ -69,7 +69,7 @@ impl Fixture {
 
     /// Creates a run by accepting a comment on the issue number `issue`. The id of the comment is
     /// also `issue`.
-    pub(super) async fn run_of(&self, issue: u64) -> RunId {
+    pub(in super::super) async fn run_of(&self, issue: u64) -> RunId {
         let accepted = self.accept(&format!("run-of-{issue}"), &comment(issue, issue)).await;
         assert!(
             !accepted.duplicate,
@@ -82,7 +82,7 @@ impl Fixture {
         self.store.claim(LEASE).await.expect("`claim` must succeed")
     }
 
-    pub(super) async fn claim_some(&self) -> Claim {
+    pub(in super::super) async fn claim_some(&self) -> Claim {
         self.claim()
             .await
             .expect("`claim` must return a run, because the store has a claimable run")
@@ -98,18 +98,18 @@ impl Fixture {
         self.store.list(None, 100).await.expect("`list` must succeed")
     }
 
-    pub(super) fn advance(&self, by: Duration) {
+    pub(in super::super) fn advance(&self, by: Duration) {
         (self.advance)(by);
     }
 }
 
 /// The panic message for a write that fails although the fence is the newest and the lease is
 /// valid.
-pub(super) const WITHIN_LEASE: &str =
+pub(in super::super) const WITHIN_LEASE: &str =
     "a write with the newest fence must succeed while the lease is valid";
 
 /// The lease duration with which the cases claim runs.
-pub(super) const LEASE: Duration = Duration::from_secs(30);
+pub(in super::super) const LEASE: Duration = Duration::from_secs(30);
 
 pub(super) const MILLISECOND: Duration = Duration::from_millis(1);
 

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use super::fixture::{Fixture, LEASE, MILLISECOND, WITHIN_LEASE, comment, labeled};
 use crate::progress::Progress;
 use crate::run::{Outcome, RunState};
-use crate::run_store::{Fence, LogEntry};
+use crate::run_store::Fence;
 use crate::testing::conformance::{assert_fails_with, bounded};
 use crate::{ErrorKind, RunId, Stage};
 
@@ -123,20 +123,16 @@ pub async fn a_run_can_be_claimed_again_after_its_lease_has_ended(fixture: &Fixt
 /// change the run or its log.
 async fn all_writes_refused(fixture: &Fixture, run: RunId, fence: Fence) {
     let store = &fixture.store;
-    let log = async || store.tail_log(run, 0, 100).await.expect("`tail_log` must succeed");
-    let before = (fixture.record(run).await, log().await);
+    let before = fixture.record(run).await;
     let progress = Progress::accepted(Stage::Work);
     let outcome = Outcome::Cancelled { stage: Stage::Work };
-    let line = LogEntry { at: Timestamp::UNIX_EPOCH, text: "stale".to_owned() };
     let conflict = ErrorKind::Conflict;
     let with = |call: &str| format!("`{call}` with {fence:?}, which has no valid lease,");
     assert_fails_with(&with("renew"), conflict, store.renew(run, fence, LEASE).await);
     assert_fails_with(&with("release"), conflict, store.release(run, fence, Duration::ZERO).await);
     assert_fails_with(&with("advance"), conflict, store.advance(run, fence, &progress).await);
-    assert_fails_with(&with("append_log"), conflict, store.append_log(run, fence, &[line]).await);
     assert_fails_with(&with("finish"), conflict, store.finish(run, fence, &outcome).await);
-    let after = (fixture.record(run).await, log().await);
-    assert_eq!(before, after, "a refused write must not change the run or its log");
+    assert_eq!(before, fixture.record(run).await, "a refused write must not change the run");
 }
 
 /// Checks that every write with the fence of an earlier claim, or with a fence that was never
@@ -249,7 +245,7 @@ pub async fn cancelling_an_unknown_or_a_finished_run(fixture: &Fixture) {
     );
 }
 
-/// Checks the number [`Claim::attempts`](crate::run_store::Claim::attempts): a further stage starts it
+/// Checks the number [`RunRecord::attempts`](crate::run::RunRecord::attempts): a further stage starts it
 /// again, a repeated stage does not, and a released claim does not count.
 pub async fn a_claim_counts_the_claims_without_a_further_stage(fixture: &Fixture) {
     // spec: Q12
@@ -265,7 +261,10 @@ pub async fn a_claim_counts_the_claims_without_a_further_stage(fixture: &Fixture
     ];
     for (number, (stage, expected)) in steps.into_iter().enumerate() {
         let claim = fixture.claim_some().await;
-        assert_eq!(claim.attempts, expected, "`claim` must count the attempts (claim {number})");
+        assert_eq!(
+            claim.record.attempts, expected,
+            "`claim` must count the attempts (claim {number})"
+        );
         if let Some(stage) = stage {
             let progress = Progress::accepted(stage);
             fixture.store.advance(run, claim.fence, &progress).await.expect(WITHIN_LEASE);
@@ -274,7 +273,7 @@ pub async fn a_claim_counts_the_claims_without_a_further_stage(fixture: &Fixture
     }
     for _ in 0..3 {
         let claim = fixture.claim_some().await;
-        assert_eq!(claim.attempts, 2, "a released claim must not count as an attempt");
+        assert_eq!(claim.record.attempts, 2, "a released claim must not count as an attempt");
         fixture.store.release(run, claim.fence, Duration::ZERO).await.expect(WITHIN_LEASE);
     }
 }

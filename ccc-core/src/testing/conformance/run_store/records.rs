@@ -1,4 +1,4 @@
-//! Conformance cases for run stores: progress, outcomes, lists and logs of runs.
+//! Conformance cases for run stores: progress, outcomes and lists of runs.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation fails the case")]
 
@@ -11,7 +11,7 @@ use crate::agent::{AgentReport, ModelUsage, Verdict};
 use crate::policy::{AppliedPolicy, ProtectedClass, TrustPolicy};
 use crate::progress::{AcceptedRun, Base, CollectedRun, CommittedRun, Progress, PublishedRun};
 use crate::run::{Outcome, RunState, SkipReason};
-use crate::run_store::{Fence, LogEntry};
+use crate::run_store::Fence;
 use crate::testing::conformance::assert_fails_with;
 use crate::vcs::{Permission, PullRequest};
 use crate::{BranchName, ErrorKind, ObjectId, RunId, Stage};
@@ -139,16 +139,13 @@ pub async fn the_newest_progress_comes_with_the_next_claim(fixture: &Fixture) {
     assert_eq!(stored, early, "`advance` must replace the stored progress with the new progress");
 }
 
-/// Checks that a finished run can be read, with its event, progress, log and outcome. The run can
+/// Checks that a finished run can be read, with its event, progress and outcome. The run can
 /// never be claimed again, and every write to the run fails with [`ErrorKind::Conflict`].
 pub async fn a_finished_run_can_be_read_and_not_changed(fixture: &Fixture) {
     // spec: Q3b
     let (run, store) = (fixture.run_of(1).await, &fixture.store);
     let claim = fixture.claim_some().await;
     store.advance(run, claim.fence, &full_progress()).await.expect(WITHIN_LEASE);
-    let line = LogEntry { at: Timestamp::UNIX_EPOCH, text: "a line".to_owned() };
-    let appended = store.append_log(run, claim.fence, std::slice::from_ref(&line)).await;
-    appended.expect(WITHIN_LEASE);
     let outcome = Outcome::PullRequest { pull_request: pull_request() };
     store.finish(run, claim.fence, &outcome).await.expect(WITHIN_LEASE);
 
@@ -166,7 +163,6 @@ pub async fn a_finished_run_can_be_read_and_not_changed(fixture: &Fixture) {
         conflict,
         store.advance(run, fence, &Progress::default()).await,
     );
-    assert_fails_with(&of("append_log"), conflict, store.append_log(run, fence, &[line]).await);
     let other = Outcome::Cancelled { stage: Stage::Work };
     assert_fails_with(&of("finish"), conflict, store.finish(run, fence, &other).await);
     for _ in 0..3 {
@@ -174,8 +170,6 @@ pub async fn a_finished_run_can_be_read_and_not_changed(fixture: &Fixture) {
         fixture.advance(LEASE * 100);
     }
     assert_eq!(fixture.record(run).await, record, "a refused write must not change the run");
-    let log = store.tail_log(run, 0, 10).await.expect("`tail_log` must succeed");
-    assert_eq!(log.len(), 1, "a refused write must not change the log");
 }
 
 /// Checks that `finish` stores every kind of outcome with all fields unchanged.
@@ -220,7 +214,6 @@ pub async fn a_write_to_an_unknown_run_is_refused(fixture: &Fixture) {
         ("renew", store.renew(run, fence, LEASE).await.map(|_| ())),
         ("release", store.release(run, fence, Duration::ZERO).await),
         ("advance", store.advance(run, fence, &progress).await),
-        ("append_log", store.append_log(run, fence, &[]).await),
         ("finish", store.finish(run, fence, &outcome).await),
     ] {
         let kind = result.map_err(|error| error.kind());
@@ -263,70 +256,4 @@ pub async fn an_unknown_run_is_none(fixture: &Fixture) {
     let unknown = RunId::new(Timestamp::UNIX_EPOCH).unwrap();
     let found = fixture.store.get(unknown).await.expect("`get` must succeed for an unknown run");
     assert_eq!(found, None, "`get` of an unknown run must return `None`");
-}
-
-fn lines(numbers: std::ops::Range<u64>) -> Vec<LogEntry> {
-    let line = |n| LogEntry { at: Timestamp::UNIX_EPOCH, text: format!("line {n} ä\t☃") };
-    numbers.map(line).collect()
-}
-
-/// Checks that log lines are numbered from 0 in the order in which they were appended, across
-/// several calls of `append_log`. `tail_log` must return at most `limit` lines, beginning with line
-/// number `from`.
-pub async fn log_lines_are_numbered_from_zero(fixture: &Fixture) {
-    let run = fixture.run_of(1).await;
-    let fence = fixture.claim_some().await.fence;
-    let tail = async |from, limit| {
-        fixture.store.tail_log(run, from, limit).await.expect("`tail_log` must succeed")
-    };
-    assert_eq!(tail(0, 10).await, [], "`tail_log` of a new run must return no line");
-    for batch in [0..3, 3..3, 3..4, 4..20] {
-        fixture.store.append_log(run, fence, &lines(batch)).await.expect(WITHIN_LEASE);
-    }
-    let all: Vec<(u64, LogEntry)> = (0..).zip(lines(0..20)).collect();
-    assert_eq!(tail(0, 100).await, all, "`tail_log` must return all lines, numbered from 0");
-    assert_eq!(tail(0, 2).await, all[..2], "`tail_log` must return at most `limit` lines");
-    assert_eq!(tail(5, 4).await, all[5..9], "`tail_log` must start with the line number `from`");
-    assert_eq!(tail(18, 100).await, all[18..], "`tail_log` must start with the line number `from`");
-    assert_eq!(
-        tail(20, 100).await,
-        [],
-        "`tail_log` must return no line if `from` is after the last line"
-    );
-    assert_eq!(
-        tail(u64::MAX, usize::MAX).await,
-        [],
-        "`tail_log` must return no line if `from` is after the last line"
-    );
-    assert_eq!(tail(0, 0).await, [], "`tail_log` with a `limit` of 0 must return no line");
-}
-
-/// Checks that a run's log lines persist when another worker claims the run, and when the run is
-/// finished. The new worker's line numbers must continue those of the previous worker.
-pub async fn log_lines_persist_when_another_worker_claims_the_run(fixture: &Fixture) {
-    let run = fixture.run_of(1).await;
-    let first = fixture.claim_some().await.fence;
-    fixture.store.append_log(run, first, &lines(0..2)).await.expect(WITHIN_LEASE);
-    fixture.advance(LEASE);
-    let second = fixture.claim_some().await.fence;
-    fixture.store.append_log(run, second, &lines(2..3)).await.expect(WITHIN_LEASE);
-    let outcome = Outcome::Answered { answer: String::new() };
-    fixture.store.finish(run, second, &outcome).await.expect(WITHIN_LEASE);
-    let all: Vec<(u64, LogEntry)> = (0..).zip(lines(0..3)).collect();
-    let log = fixture.store.tail_log(run, 0, 10).await.expect("`tail_log` must succeed");
-    assert_eq!(log, all, "`tail_log` must return the lines of both workers, numbered in order");
-}
-
-/// Checks that each run has its own log, whose lines are numbered from 0.
-pub async fn a_log_belongs_to_its_run(fixture: &Fixture) {
-    let (one, two) = (fixture.run_of(1).await, fixture.run_of(2).await);
-    let (first, second) = (fixture.claim_some().await, fixture.claim_some().await);
-    let claimed = (first.record.run, second.record.run);
-    assert_eq!(claimed, (one, two), "`claim` must return the oldest waiting run");
-    fixture.store.append_log(one, first.fence, &lines(0..2)).await.expect(WITHIN_LEASE);
-    fixture.store.append_log(two, second.fence, &lines(0..1)).await.expect(WITHIN_LEASE);
-    for (run, lines) in [(one, 2), (two, 1)] {
-        let log = fixture.store.tail_log(run, 0, 10).await.expect("`tail_log` must succeed");
-        assert_eq!(log.len(), lines, "`tail_log` must return only the lines of the given run");
-    }
 }

@@ -7,8 +7,7 @@ use std::time::Duration;
 use super::fixture::{Fixture, WITHIN_LEASE, by, comment, event, labeled};
 use crate::event::Trigger;
 use crate::progress::Progress;
-use crate::run::{Outcome, RunState, SkipReason};
-use crate::run_store::same_request;
+use crate::run::{ActorCheck, Outcome, RunState, SkipReason};
 use crate::testing::conformance::assert_fails_with;
 use crate::{ErrorKind, RunId, Stage};
 
@@ -54,7 +53,7 @@ pub async fn the_same_request_of_two_actors_is_two_runs(fixture: &Fixture) {
 }
 
 /// Checks that `finish` with an outcome that serves the request also ends the other runs of the
-/// request, and names the finished run in their logs. Runs of other requests must not change.
+/// request, and that their records name the finished run. Runs of other requests must not change.
 pub async fn a_served_request_is_not_run_again(fixture: &Fixture) {
     // spec: W6
     let (first, second) = opened_and_labeled(fixture).await;
@@ -67,11 +66,10 @@ pub async fn a_served_request_is_not_run_again(fixture: &Fixture) {
     for run in [second, third] {
         let record = fixture.record(run).await;
         assert_eq!(record.state, SKIPPED, "`finish` must end the other runs of the request");
-        let log = fixture.store.tail_log(run, 0, 10).await.expect("`tail_log` must succeed");
-        let line = same_request(first, log.last().expect("the log must have a line").1.at);
-        let rule = "`finish` must name the finished run in the log of each run that it ends";
-        assert_eq!(log, [(0, line)], "{rule}");
+        let rule = "`finish` must name the finished run in the record of each run that it ends";
+        assert_eq!(record.served_by, Some(first), "{rule}");
     }
+    assert_eq!(fixture.record(first).await.served_by, None, "no other run served the first run");
     let after = [fixture.record(comment_run).await, fixture.record(other_issue).await];
     assert_eq!(after, untouched, "`finish` must not change runs of other requests");
     let next = [fixture.claim_some().await, fixture.claim_some().await].map(|it| it.record.run);
@@ -151,4 +149,49 @@ pub async fn a_run_that_has_passed_authorize_comes_before_its_request_is_run_aga
     assert_eq!(fixture.record(first).await.state, SKIPPED, "`finish` must end the older run too");
     let cancel = fixture.store.advance(first, claim.fence, &progress).await;
     assert_fails_with("`advance` of a run that was skipped", ErrorKind::Conflict, cancel);
+}
+
+/// Checks that `retry` of an ended run adds a run for the same event, whose actor is not checked. While
+/// this run has not ended, another `retry` must return it as a duplicate.
+pub async fn an_ended_run_can_be_repeated(fixture: &Fixture) {
+    // spec: Q14c
+    let event = by(10, comment(1, 5));
+    let first = fixture.accept("comment", &event).await.run;
+    let cancelled = Outcome::Cancelled { stage: Stage::Work };
+    end(fixture, first, &cancelled).await;
+    fixture.advance(Duration::from_millis(5));
+    let before = fixture.record(first).await;
+    let again = fixture.store.retry(first).await.expect("`retry` of an ended run must succeed");
+    let rule = "`retry` of an ended run must create a run";
+    assert!(!again.duplicate && again.run != first, "{rule}");
+    let record = fixture.record(again.run).await;
+    assert_eq!(record.event, event, "`retry` must store the event of the ended run");
+    assert_eq!(
+        (&record.state, record.actor_check, &record.progress, record.cancel_requested),
+        (&RunState::Waiting, ActorCheck::Pending, &Progress::default(), false),
+        "`retry` must create a waiting run whose actor is not checked, and which has no progress"
+    );
+    assert_eq!(fixture.record(first).await, before, "`retry` must not change the ended run");
+    let twice = fixture.store.retry(first).await.expect("a second `retry` must succeed");
+    let rule = "`retry` must return the unfinished run of the same request and actor";
+    assert_eq!((twice.run, twice.duplicate), (again.run, true), "{rule}");
+    let redelivered = fixture.accept("comment", &event).await;
+    let rule = "`accept` of a repeated delivery must return its first run, also after `retry`";
+    assert_eq!((redelivered.run, redelivered.duplicate), (first, true), "{rule}");
+    end(fixture, again.run, &cancelled).await;
+    assert!(fixture.claim().await.is_none(), "`retry` must create one run");
+}
+
+/// Checks that `retry` of a run that waits or is claimed fails with [`ErrorKind::Conflict`], and `retry`
+/// of an unknown run with [`ErrorKind::NotFound`]. Neither may create a run.
+pub async fn a_run_that_has_not_ended_is_not_repeated(fixture: &Fixture) {
+    // spec: Q14c
+    let run = fixture.run_of(1).await;
+    let retry = async |run| fixture.store.retry(run).await;
+    assert_fails_with("`retry` of a waiting run", ErrorKind::Conflict, retry(run).await);
+    fixture.claim_some().await;
+    assert_fails_with("`retry` of a claimed run", ErrorKind::Conflict, retry(run).await);
+    let unknown = RunId::new(jiff::Timestamp::UNIX_EPOCH).unwrap();
+    assert_fails_with("`retry` of an unknown run", ErrorKind::NotFound, retry(unknown).await);
+    assert_eq!(fixture.list().await.len(), 1, "a refused `retry` must not create a run");
 }
