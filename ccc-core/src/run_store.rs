@@ -222,11 +222,18 @@ pub trait RunStore: Debug + Send + Sync + 'static {
     /// [`NotFound`](crate::ErrorKind::NotFound) if the run does not exist.
     async fn request_cancel(&self, run: RunId) -> Result<()>;
 
+    /// Returns the ids of all unfinished runs, in any order. Runs whose event or progress cannot be
+    /// read are among them, so that a caller can keep their resources.
+    async fn unfinished(&self) -> Result<Vec<RunId>>;
+
     /// Returns the record of `run`, or `None` if the run does not exist.
     async fn get(&self, run: RunId) -> Result<Option<RunRecord>>;
 
     /// Returns at most `limit` runs, the newest first. If `before` is given, returns only runs that
     /// are older than the run `before`.
+    ///
+    /// # Errors
+    /// [`Corrupt`](crate::ErrorKind::Corrupt) if one of these runs cannot be read.
     async fn list(&self, before: Option<RunId>, limit: usize) -> Result<Vec<RunRecord>>;
 
     /// Appends `entries` to the log of `run`.
@@ -273,6 +280,10 @@ impl<T: RunStore + ?Sized> RunStore for Arc<T> {
 
     async fn request_cancel(&self, run: RunId) -> Result<()> {
         (**self).request_cancel(run).await
+    }
+
+    async fn unfinished(&self) -> Result<Vec<RunId>> {
+        (**self).unfinished().await
     }
 
     async fn get(&self, run: RunId) -> Result<Option<RunRecord>> {

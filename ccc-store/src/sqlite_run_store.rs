@@ -152,6 +152,10 @@ impl RunStore for SqliteRunStore {
     }
 
     async fn get(&self, run: RunId) -> Result<Option<RunRecord>> {
+    async fn unfinished(&self) -> Result<Vec<RunId>> {
+        self.read("run_store.unfinished", records::unfinished).await
+    }
+
         self.read("run_store.get", move |tx| records::get(tx, run)).await
     }
 

@@ -258,6 +258,9 @@ impl<T: RunStore> RunStore for Faulty<T> {
     async fn request_cancel(&self, run: RunId) -> Result<()> {
         through!(self, "run_store.request_cancel", request_cancel(run))
     }
+    async fn unfinished(&self) -> Result<Vec<RunId>> {
+        through!(self, "run_store.unfinished", unfinished())
+    }
     async fn get(&self, run: RunId) -> Result<Option<RunRecord>> {
         through!(self, "run_store.get", get(run))
     }

@@ -16,7 +16,8 @@ pub(super) fn no_such_run(run: RunId) -> Error {
 }
 
 /// Returns the error for a stored value of `run` that cannot be read. `what` names the value.
-pub(super) fn unreadable(run: &str, what: &str, error: Error) -> Error {
+pub(super) fn unreadable(run: &[u8], what: &str, error: Error) -> Error {
+    let run = String::from_utf8_lossy(run);
     let line = format!(
         "the {what} of run {run} cannot be read from the run store: use the version of this program that \
          wrote it, or restore a backup"

@@ -185,21 +185,39 @@ async fn a_database_that_cannot_be_used_is_an_error_and_stays_as_it_is() {
 
 #[tokio::test]
 async fn a_run_that_cannot_be_read_is_passed_over_and_kept() {
-    // spec: Q11c
-    let place = Place::new();
-    let store = place.open().await.unwrap();
-    let first = place.accept(&store, 1).await.unwrap().run;
-    let second = place.accept(&store, 2).await.unwrap().run;
-    drop(store);
-    let connection = rusqlite::Connection::open(place.path()).unwrap();
-    let damage = "UPDATE runs SET progress = '{\"version\":99}' WHERE number = 1";
-    connection.execute_batch(damage).unwrap();
-    drop(connection);
-    let store = place.open().await.unwrap();
-    assert_eq!(store.get(first).await.unwrap_err().kind(), ErrorKind::Corrupt);
-    assert_eq!(store.claim(LEASE).await.unwrap().unwrap().record.run, second);
-    assert!(store.claim(LEASE).await.unwrap().is_none());
-    assert_eq!(store.get(first).await.unwrap_err().kind(), ErrorKind::Corrupt);
+    // spec: Q11c, Q3e
+    for (damage, what) in [
+        ("progress = '{\"version\":99}'", "progress"),
+        ("progress = CAST(x'7b22ff' AS TEXT)", "progress"),
+        ("progress = ''", "progress"),
+        ("event = CAST(x'7b22ff' AS TEXT)", "event"),
+        ("event = '{}'", "event"),
+    ] {
+        let place = Place::new();
+        let store = place.open().await.unwrap();
+        let first = place.accept(&store, 1).await.unwrap().run;
+        let second = place.accept(&store, 2).await.unwrap().run;
+        drop(store);
+        let connection = rusqlite::Connection::open(place.path()).unwrap();
+        connection.execute_batch(&format!("UPDATE runs SET {damage} WHERE number = 1")).unwrap();
+        drop(connection);
+        let store = place.open().await.unwrap();
+        let unreadable = async |when: &str| {
+            let error = store.get(first).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Corrupt, "{damage} {when}: {error}");
+            let named = format!("the {what} of run {first} ");
+            assert!(error.to_string().contains(&named), "{damage} {when}: {error}");
+            let mut unfinished = store.unfinished().await.unwrap();
+            unfinished.sort();
+            assert_eq!(unfinished, [first, second], "{damage} {when}");
+        };
+        unreadable("before the claim").await;
+        assert_eq!(store.claim(LEASE).await.unwrap().unwrap().record.run, second, "{damage}");
+        assert!(store.claim(LEASE).await.unwrap().is_none(), "{damage}");
+        unreadable("after the claim").await;
+        // Proof that the ids must not come from the records: these cannot be listed.
+        assert_eq!(store.list(None, 10).await.unwrap_err().kind(), ErrorKind::Corrupt, "{damage}");
+    }
 }
 
 #[tokio::test]
