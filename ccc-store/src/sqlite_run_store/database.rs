@@ -151,7 +151,6 @@ fn write(connection: &Connection, waiting: &Receiver<Box<dyn Work>>) {
             work.end(committed.as_ref().err());
         }
     }
-    schema::close(connection);
 }
 
 /// Executes the writes in `group` in one transaction. A write that fails is undone alone.

@@ -1,7 +1,6 @@
 //! The SQLite database of the run store outlives its process.
 
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +12,8 @@ use ccc_core::{DeliveryId, ErrorKind, Outcome, Progress, Result, RunStore as _, 
 use ccc_store::{Bounds, SqliteRunStore};
 use jiff::Timestamp;
 use tempfile::TempDir;
+
+mod files;
 
 const LEASE: Duration = Duration::from_secs(60);
 
@@ -122,65 +123,6 @@ async fn one_process_owns_a_database() {
     place.accept(&store, 1).await.unwrap();
     drop(store);
     place.open().await.unwrap();
-}
-
-#[tokio::test]
-async fn only_the_user_of_the_process_can_read_the_files() {
-    // spec: Q11b
-    let place = Place::new();
-    let store = place.open().await.unwrap();
-    place.accept(&store, 1).await.unwrap();
-    let files = place.files();
-    assert!(files.len() >= 3, "{files:?}");
-    for file in files {
-        let mode = std::fs::metadata(&file).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600, "{file:?}");
-    }
-}
-
-/// Overwrites the middle of the file `path`.
-fn damage(path: &Path) {
-    let mut bytes = std::fs::read(path).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle..].fill(0xa5);
-    std::fs::write(path, bytes).unwrap();
-}
-
-#[tokio::test]
-async fn a_database_that_cannot_be_used_is_an_error_and_stays_as_it_is() {
-    // spec: Q11c
-    let newer = "PRAGMA user_version = 99";
-    let other = "PRAGMA application_id = 1";
-    for (statement, expected) in [
-        (Some(newer), ErrorKind::Unsupported),
-        (Some(other), ErrorKind::Unsupported),
-        // The mark of a process that did not close the database.
-        (Some("UPDATE totals SET value = 1 WHERE name = 'open'"), ErrorKind::Corrupt),
-        (None, ErrorKind::Corrupt),
-    ] {
-        let place = Place::new();
-        let store = place.open().await.unwrap();
-        for number in 0..200 {
-            place.accept(&store, number).await.unwrap();
-        }
-        drop(store);
-        match statement {
-            Some(statement) => {
-                let connection = rusqlite::Connection::open(place.path()).unwrap();
-                connection.execute_batch(statement).unwrap();
-            }
-            None => {
-                std::fs::write(place.path(), "not a database, but a text of some length").unwrap();
-            }
-        }
-        if expected == ErrorKind::Corrupt {
-            damage(&place.path());
-        }
-        let before = std::fs::read(place.path()).unwrap();
-        let error = place.open().await.unwrap_err();
-        assert_eq!(error.kind(), expected, "{statement:?}: {error}");
-        assert_eq!(std::fs::read(place.path()).unwrap(), before, "{statement:?}");
-    }
 }
 
 #[tokio::test]
