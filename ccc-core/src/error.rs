@@ -243,16 +243,16 @@ mod tests {
     fn a_limit_of_the_file_system_is_not_temporary() {
         // spec: X20c
         let numbers = [
-            (28, ErrorKind::LimitExceeded),  // ENOSPC
-            (122, ErrorKind::LimitExceeded), // EDQUOT
-            (27, ErrorKind::LimitExceeded),  // EFBIG
-            (36, ErrorKind::LimitExceeded),  // ENAMETOOLONG
-            (31, ErrorKind::LimitExceeded),  // EMLINK
-            (40, ErrorKind::LimitExceeded),  // ELOOP
-            (7, ErrorKind::LimitExceeded),   // E2BIG
-            (5, ErrorKind::Unavailable),     // EIO
-            (16, ErrorKind::Unavailable),    // EBUSY
-            (24, ErrorKind::Unavailable),    // EMFILE
+            (28, ErrorKind::DiskFull),      // ENOSPC
+            (122, ErrorKind::DiskFull),     // EDQUOT
+            (27, ErrorKind::LimitExceeded), // EFBIG
+            (36, ErrorKind::LimitExceeded), // ENAMETOOLONG
+            (31, ErrorKind::LimitExceeded), // EMLINK
+            (40, ErrorKind::LimitExceeded), // ELOOP
+            (7, ErrorKind::LimitExceeded),  // E2BIG
+            (5, ErrorKind::Unavailable),    // EIO
+            (16, ErrorKind::Unavailable),   // EBUSY
+            (24, ErrorKind::Unavailable),   // EMFILE
         ];
         for (number, expected) in numbers {
             let error = std::io::Error::from_raw_os_error(number);

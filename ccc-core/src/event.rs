@@ -139,6 +139,14 @@ impl IssueEvent {
         }
     }
 
+    /// Returns whether an issue template can have caused the action: a label or an assignment by the
+    /// author of the issue. Any account can open an issue with a template, and GitHub then applies the
+    /// labels and assignees of the template (GitHub docs, "Syntax for issue forms").
+    pub(crate) fn is_possibly_of_template(&self) -> bool {
+        matches!(self.trigger, Trigger::Labeled { .. } | Trigger::Assigned { .. })
+            && self.actor.id == self.issue.author.id
+    }
+
     /// Returns a key that is equal for all events of one actor in one repository. The actors and
     /// repositories with waiting runs take turns (spec: Q2f).
     #[must_use]

@@ -213,11 +213,18 @@ pub trait RunStore: Debug + Send + Sync + 'static {
     /// [`accept`](Self::accept) for a new run.
     async fn retry(&self, run: RunId) -> Result<Accepted>;
 
+    /// Returns the ids of all unfinished runs, in any order. Runs whose event or progress cannot be
+    /// read are among them, so that a caller can keep their resources.
+    async fn unfinished(&self) -> Result<Vec<RunId>>;
+
     /// Returns the record of `run`, or `None` if the run does not exist.
     async fn get(&self, run: RunId) -> Result<Option<RunRecord>>;
 
     /// Returns at most `limit` runs, the newest first. If `before` is given, returns only runs that
     /// are older than the run `before`.
+    ///
+    /// # Errors
+    /// [`Corrupt`](crate::ErrorKind::Corrupt) if one of these runs cannot be read.
     async fn list(&self, before: Option<RunId>, limit: usize) -> Result<Vec<RunRecord>>;
 }
 
@@ -260,6 +267,10 @@ impl<T: RunStore + ?Sized> RunStore for Arc<T> {
 
     async fn retry(&self, run: RunId) -> Result<Accepted> {
         (**self).retry(run).await
+    }
+
+    async fn unfinished(&self) -> Result<Vec<RunId>> {
+        (**self).unfinished().await
     }
 
     async fn get(&self, run: RunId) -> Result<Option<RunRecord>> {

@@ -29,6 +29,8 @@ mod expected;
 mod file_names;
 #[path = "git/filters.rs"]
 mod filters;
+#[path = "git/full_disk.rs"]
+mod full_disk;
 #[path = "git/hostile.rs"]
 mod hostile;
 #[path = "git/http_server.rs"]

@@ -158,6 +158,10 @@ impl RunStore for MemoryRunStore {
         added.map_err(|error| error.with_operation("run_store.retry"))
     }
 
+    async fn unfinished(&self) -> Result<Vec<RunId>> {
+        Ok(self.state().unfinished().map(|entry| entry.record.run).collect())
+    }
+
     async fn get(&self, run: RunId) -> Result<Option<RunRecord>> {
         Ok(self.state().runs.get(&run).map(|entry| entry.record.clone()))
     }

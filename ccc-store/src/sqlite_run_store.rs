@@ -61,16 +61,17 @@ pub struct SqliteRunStore {
 
 impl SqliteRunStore {
     /// Opens the database in the file `path` with the limits `bounds`. Creates the file if it does
-    /// not exist. Only the user of this process can read the file.
+    /// not exist. Makes the files of the database accessible only to the user of this process.
     ///
-    /// The leases of an earlier process end, so that its runs can be claimed at once. If that process
-    /// did not close the database, the database is checked for damage. The value holds a lock on the
-    /// file `path` with the suffix `.lock`. Dropping the value waits for active writes.
+    /// The leases of an earlier process end, so that its runs can be claimed at once. The form of every
+    /// page is checked, and a damaged database is not changed. The value holds a lock on the file
+    /// `path` with the suffix `.lock`. Dropping the value waits for active writes.
     ///
     /// # Errors
     /// [`Conflict`](ccc_core::ErrorKind::Conflict) if another process uses the database.
     /// [`Unsupported`](ccc_core::ErrorKind::Unsupported) if a newer version of this program has
-    /// written the database, or if the file is another database.
+    /// written the database, if the file is another database, or if its file system cannot keep the
+    /// file private.
     /// [`Corrupt`](ccc_core::ErrorKind::Corrupt) if the file is damaged or is no database.
     /// [`Unavailable`](ccc_core::ErrorKind::Unavailable) if the file cannot be read or written.
     pub async fn open(path: &Path, clock: Arc<dyn Clock>, bounds: Bounds) -> Result<Self> {
@@ -194,6 +195,10 @@ impl RunStore for SqliteRunStore {
     async fn retry(&self, run: RunId) -> Result<Accepted> {
         self.write("run_store.retry", move |tx, now, bounds| accept::retry(tx, now, bounds, run))
             .await
+    }
+
+    async fn unfinished(&self) -> Result<Vec<RunId>> {
+        self.read("run_store.unfinished", records::unfinished).await
     }
 
     async fn get(&self, run: RunId) -> Result<Option<RunRecord>> {

@@ -1,6 +1,7 @@
 //! Benchmark of the responses to `GET /health` and to signed pings while the service is busy: beside
 //! a scan, with all threads for blocking work in use, and with a disk that does not respond.
 
+mod hung_disk;
 mod support;
 
 use std::io::{Read as _, Write as _};
@@ -17,6 +18,7 @@ use ccc_core::testing::{FakeAgent, FakeRunner};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use tokio::net::TcpListener;
 
+use hung_disk::HungDisk;
 use support::{Report, Result, Side, Stopwatch};
 
 /// Maximum duration of a response.
@@ -28,18 +30,28 @@ const BLOCKING_THREADS: usize = 512;
 const SECRET: &str = "It's a Secret to Everybody";
 const KEY: &str = include_str!("../../ccc-github/emulator/test-key.pem");
 
+/// The number of deliveries that wait for the disk while it hangs.
+const DELIVERIES: usize = 8;
+
 fn main() -> Result<ExitCode> {
     let mut report = Report::new("responsive");
     let dir = tempfile::tempdir()?;
+    let disk = HungDisk::mount(dir.path())?.map(Arc::new);
+    report.say(match &disk {
+        Some(_) => "the disk is a file system on a loop device, which hangs by `fsfreeze`",
+        None => {
+            "the disk is not simulated, because this process may not mount: a named pipe stands for a file on it"
+        }
+    });
+    let data_dir = disk.as_ref().map_or(dir.path(), |disk| disk.path()).join("data");
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .max_blocking_threads(BLOCKING_THREADS)
         .enable_all()
         .build()?;
-    let (address, shutdown) = runtime.block_on(start(&dir.path().join("data")))?;
+    let (address, shutdown) = runtime.block_on(start(&data_dir))?;
 
-    let [ping, health] = measure(address, ["ping, idle", "health, idle"])?;
-    report.longest(&ping, MOST);
-    report.longest(&health, MOST);
+    let idle = measure(address, ["ping, idle", "health, idle"])?;
+    check(&mut report, &idle, &idle);
 
     let threads = std::thread::available_parallelism()?.get();
     let ends = Arc::new(AtomicBool::new(false));
@@ -47,11 +59,9 @@ fn main() -> Result<ExitCode> {
         let ends = Arc::clone(&ends);
         runtime.spawn_blocking(move || scan_until(&ends));
     }
-    let names = ["ping, beside a busy scan", "health, beside a busy scan"];
-    let [ping, health] = measure(address, names)?;
+    let busy = measure(address, ["ping, beside a busy scan", "health, beside a busy scan"])?;
     ends.store(true, Ordering::Relaxed);
-    report.longest(&ping, MOST);
-    report.longest(&health, MOST);
+    check(&mut report, &busy, &idle);
 
     let (open, gate) = std::sync::mpsc::channel::<()>();
     let gate = Arc::new(std::sync::Mutex::new(gate));
@@ -60,39 +70,78 @@ fn main() -> Result<ExitCode> {
         runtime.spawn_blocking(move || drop(gate.lock().map(|gate| gate.recv())));
     }
     let names = ["ping, no thread for blocking work", "health, no thread for blocking work"];
-    let [ping, health] = measure(address, names)?;
+    let full = measure(address, names)?;
     drop(open);
-    report.longest(&ping, MOST);
-    report.longest(&health, MOST);
+    check(&mut report, &full, &idle);
 
-    hang_disk(&dir.path().join("data/health-probe"))?;
-    let names = ["ping, the disk hangs", "health, the disk hangs"];
-    let [ping, health] = measure(address, names)?;
-    report.longest(&ping, MOST);
-    report.longest(&health, MOST);
-    if !request(address, &get_health())?.contains("the disk does not respond") {
-        return Err("the response to /health does not report the disk".into());
+    match &disk {
+        Some(disk) => disk.hang()?,
+        None => hang_probe(&data_dir.join("health-probe"))?,
+    }
+    for number in 0..DELIVERIES {
+        let delivery = issue_request(number)?;
+        // The response comes when the disk responds again.
+        std::thread::spawn(move || request(address, &delivery).map_err(|error| error.to_string()));
+    }
+    let hung = measure(address, ["ping, the disk hangs", "health, the disk hangs"])?;
+    let answer = request(address, &get_health())?;
+    if let Some(disk) = &disk {
+        disk.respond();
+    }
+    check(&mut report, &hung, &idle);
+    if !answer.contains("the disk does not respond") {
+        return Err(format!("the response to /health does not report the disk: {answer}").into());
     }
 
-    // Proof that the goals matter: the same scan on the threads that answer requests.
-    let ends = Arc::new(AtomicBool::new(false));
-    for _ in 0..threads {
-        let ends = Arc::clone(&ends);
-        runtime.spawn(async move { scan_until(&ends) });
-    }
-    let stops = Arc::clone(&ends);
-    let stopping = std::thread::spawn(move || {
-        std::thread::sleep(MOST * 2);
-        stops.store(true, Ordering::Relaxed);
-    });
-    let names = ["ping, the scan on the threads that answer", "health, the same"];
-    let [ping, _] = measure(address, names)?;
-    stopping.join().map_err(|_| "the thread panicked")?;
+    // Proof that the goals matter: a wait for the disk on the threads that answer requests.
+    let [ping, _] = measure_waits(&runtime, address, disk.as_ref())?;
     report.longest_must_miss(&ping, MOST);
 
     shutdown.cancel();
     runtime.shutdown_timeout(Duration::from_secs(2));
     Ok(report.finish())
+}
+
+/// Compares the longest response with the goal, and prints the ratio to the responses of an idle service.
+fn check(report: &mut Report, sides: &[Side; 2], idle: &[Side; 2]) {
+    for (side, idle) in sides.iter().zip(idle) {
+        report.longest(side, MOST);
+        if side.name() != idle.name() {
+            report.figure(side, idle);
+        }
+    }
+}
+
+/// Measures while the threads that answer requests wait for twice [`MOST`]: for a disk that hangs, or
+/// without one.
+fn measure_waits(
+    runtime: &tokio::runtime::Runtime,
+    address: SocketAddr,
+    disk: Option<&Arc<HungDisk>>,
+) -> Result<[Side; 2]> {
+    if let Some(disk) = disk {
+        disk.hang()?;
+    }
+    for number in 0..std::thread::available_parallelism()?.get() {
+        let file = disk.map(|disk| disk.path().join(format!("written-{number}")));
+        runtime.spawn(async move {
+            match file {
+                Some(file) => drop(std::fs::write(file, "x")),
+                None => std::thread::sleep(MOST * 2),
+            }
+        });
+    }
+    let responding = disk.cloned();
+    let responds = std::thread::spawn(move || {
+        std::thread::sleep(MOST * 2);
+        if let Some(disk) = responding {
+            disk.respond();
+        }
+    });
+    let names = ["ping, the threads that answer wait for the disk", "health, the same"];
+    let measured = measure(address, names);
+    responds.join().map_err(|_| "the thread panicked")?;
+    measured
 }
 
 /// Starts a service over fakes. Returns its address, and the token that ends it.
@@ -152,27 +201,46 @@ fn get_health() -> String {
 }
 
 fn ping_request() -> Result<String> {
+    delivery_request("ping", "p", "{}")
+}
+
+/// Returns a delivery which says that an issue was opened. The service stores a run for it.
+fn issue_request(number: usize) -> Result<String> {
+    let user = r#"{"id": 1000, "login": "writer", "type": "User"}"#;
+    let time = "1970-01-01T00:00:00Z";
+    let body = format!(
+        r#"{{"action": "opened", "issue": {{"id": 1, "number": {}, "title": "t", "body": null, "user": {user},
+        "state": "open", "created_at": "{time}", "updated_at": "{time}"}}, "repository": {{"id": 7,
+        "name": "hello", "full_name": "octo/hello", "owner": {{"id": 2, "login": "octo", "type": "User"}}}},
+        "sender": {user}}}"#,
+        number + 1
+    );
+    delivery_request("issues", &format!("i-{number}"), &body)
+}
+
+fn delivery_request(event: &str, id: &str, body: &str) -> Result<String> {
     let mut mac = Hmac::<sha2::Sha256>::new_from_slice(SECRET.as_bytes())?;
-    mac.update(b"{}");
+    mac.update(body.as_bytes());
     let signature = hex::encode(mac.finalize().into_bytes());
     Ok(format!(
-        "POST /webhook/github HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 2\r\n\
-         content-type: application/json\r\nx-github-event: ping\r\nx-github-delivery: p\r\n\
-         x-hub-signature-256: sha256={signature}\r\n\r\n{{}}"
+        "POST /webhook/github HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\
+         content-type: application/json\r\nx-github-event: {event}\r\nx-github-delivery: {id}\r\n\
+         x-hub-signature-256: sha256={signature}\r\n\r\n{body}",
+        body.len()
     ))
 }
 
-/// Searches a text again and again until `ends` is true.
+/// Searches a hostile text for secrets again and again until `ends` is true.
 fn scan_until(ends: &AtomicBool) {
-    let text = "aghp_".repeat(1 << 18);
+    let text = "aghp_".repeat(1 << 16);
     while !ends.load(Ordering::Relaxed) {
-        std::hint::black_box(std::hint::black_box(&text).matches("ghp_x").count());
+        std::hint::black_box(ccc_core::secret_scan::find(std::hint::black_box(text.as_bytes())));
     }
 }
 
 /// Replaces the file that the health check writes by a named pipe that no process reads. Opening
 /// such a pipe for writing does not return, as a write to a disk that hangs.
-fn hang_disk(probe: &Path) -> Result<()> {
+fn hang_probe(probe: &Path) -> Result<()> {
     std::fs::remove_file(probe)?;
     match std::process::Command::new("mkfifo").arg(probe).status()?.success() {
         true => Ok(()),

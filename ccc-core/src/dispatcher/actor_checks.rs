@@ -131,7 +131,7 @@ impl ActorChecks {
     pub(super) fn is_refused(&self, event: &IssueEvent, now: Timestamp) -> bool {
         let state = self.state();
         let record = state.records.get(&event.requester_key());
-        let stored = record.and_then(|record| record.stored(&event.trigger, now));
+        let stored = record.and_then(|record| record.stored(event, now));
         stored == Some(ActorAnswer::Refused)
     }
 
@@ -156,7 +156,7 @@ impl ActorChecks {
         if let Some(answer) = record.in_progress.as_ref().filter(|answer| is_open(answer)) {
             return Step::Wait(answer.clone());
         }
-        if let Some(answer) = record.stored(&event.trigger, now) {
+        if let Some(answer) = record.stored(event, now) {
             return Step::Ended(answer);
         }
         let purpose = record.purpose(event);
@@ -244,8 +244,8 @@ impl State {
 }
 
 impl Record {
-    /// Returns the result of the last check if it can be used for a request by `trigger`.
-    fn stored(&self, trigger: &Trigger, now: Timestamp) -> Option<ActorAnswer> {
+    /// Returns the result of the last check if it can be used for the request of `event`.
+    fn stored(&self, event: &IssueEvent, now: Timestamp) -> Option<ActorAnswer> {
         let is_fresh = |at: Timestamp, longest: SignedDuration| {
             let age = now.duration_since(at);
             !age.is_negative() && age < longest
@@ -253,7 +253,7 @@ impl Record {
         let failed = self.failed_at.is_some_and(|at| is_fresh(at, FAILURE_AGE));
         let Some(known) = self.known else { return failed.then_some(ActorAnswer::NoAnswer) };
         let longest = match known.refusals {
-            1.. if !needs_permission(trigger) => {
+            1.. if !needs_permission(event) => {
                 REFUSAL_AGES[known.refusals.min(REFUSAL_AGES.len()) - 1]
             }
             _ => ANSWER_AGE,
@@ -266,9 +266,7 @@ impl Record {
     fn purpose(&self, event: &IssueEvent) -> Option<Purpose> {
         match self.known {
             Some(Known { permitted: true, .. }) => None,
-            _ if event.actor_is_member || needs_permission(&event.trigger) => {
-                Some(Purpose::MemberCheck)
-            }
+            _ if event.actor_is_member || needs_permission(event) => Some(Purpose::MemberCheck),
             Some(_) => Some(Purpose::RepeatedCheck),
             None => Some(Purpose::FirstCheck),
         }
@@ -290,12 +288,13 @@ impl Record {
     }
 }
 
-/// Returns whether the VCS host permits the action of `trigger` only to accounts with a permission
-/// on the repository. GitHub requires at least the role `triage` to add a label to an issue, or to
-/// assign it. An account whose permission is new is therefore checked at once because of such an
-/// action.
-fn needs_permission(trigger: &Trigger) -> bool {
-    matches!(trigger, Trigger::Labeled { .. } | Trigger::Assigned { .. })
+/// Returns whether the VCS host permits the action of `event` only to accounts with a permission on
+/// the repository. GitHub requires at least the role `triage` to add a label to an issue, or to assign
+/// it. An account whose permission is new is therefore checked at once because of such an action. An
+/// action that an issue template can have caused requires no permission.
+fn needs_permission(event: &IssueEvent) -> bool {
+    matches!(event.trigger, Trigger::Labeled { .. } | Trigger::Assigned { .. })
+        && !event.is_possibly_of_template()
 }
 
 /// Returns the time until the VCS host grants more requests, if few requests remain now. The

@@ -49,10 +49,13 @@ impl Refusals {
 
     /// Adds the request of `event` to the requests that wait for an answer, unless the actor got an
     /// answer on the same issue in the last 24 hours. An event that only opened or reopened an
-    /// issue gets no answer, because every account may open issues. There is also no answer if the
-    /// hourly budget of answers is used up. `now` is the current time.
+    /// issue gets no answer, because every account may open issues, and neither does a label that an
+    /// issue template can have added. There is also no answer if the hourly budget of answers is used
+    /// up. `now` is the current time.
     pub(super) fn add(&self, event: &IssueEvent, now: Timestamp) {
-        if matches!(event.trigger, Trigger::Opened | Trigger::Reopened) {
+        if matches!(event.trigger, Trigger::Opened | Trigger::Reopened)
+            || event.is_possibly_of_template() && !event.actor_is_member
+        {
             return;
         }
         let mut state = self.state();
@@ -169,6 +172,31 @@ mod tests {
             refusals.add(&event(actor, issue, trigger.clone()), now);
             let added = refusals.state().waiting.len() - before;
             assert_eq!(added, expected, "{hours} h, actor {actor}, issue {issue}, {trigger:?}");
+        }
+    }
+
+    #[test]
+    fn a_label_or_an_assignment_of_an_issue_template_gets_no_answer() {
+        // spec: W11d
+        let label = Trigger::Labeled { label: "claude".into() };
+        let assignee = Actor { id: 9, login: "helper[bot]".into(), kind: ActorKind::Bot };
+        let assigned = Trigger::Assigned { assignee };
+        for (trigger, author, is_member, expected) in [
+            (&label, 1, false, 0),
+            (&label, 1, true, 1),
+            (&label, 2, false, 1),
+            (&assigned, 1, false, 0),
+            (&assigned, 1, true, 1),
+            (&assigned, 2, false, 1),
+            // A comment is never a part of a template.
+            (&comment(1), 1, false, 1),
+        ] {
+            let refusals = Refusals::default();
+            let mut event = event(1, 1, trigger.clone());
+            (event.issue.author.id, event.actor_is_member) = (author, is_member);
+            refusals.add(&event, Timestamp::UNIX_EPOCH);
+            let added = refusals.state().waiting.len();
+            assert_eq!(added, expected, "{trigger:?}, author {author}, member {is_member}");
         }
     }
 

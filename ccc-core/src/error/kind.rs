@@ -31,6 +31,9 @@ pub enum ErrorKind {
     TimedOut,
     /// A limit on space, processes, output or money was reached.
     LimitExceeded,
+    /// A disk of the service is full, or the operator's quota on it is used up. The repository and the
+    /// change are not the cause.
+    DiskFull,
     /// The request was cancelled.
     Cancelled,
     /// Stored data cannot be read. The data is neither changed nor deleted.
@@ -43,8 +46,9 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// Returns the kind of a failed file operation. A limit of the file system, such as the length
-    /// of a path or the size of a disk, is [`LimitExceeded`](Self::LimitExceeded), because the same
-    /// operation fails again. Any other failure is [`Unavailable`](Self::Unavailable).
+    /// of a path, is [`LimitExceeded`](Self::LimitExceeded), because the same operation fails again. A
+    /// full disk is [`DiskFull`](Self::DiskFull). Any other failure is
+    /// [`Unavailable`](Self::Unavailable).
     ///
     /// # Examples
     ///
@@ -52,7 +56,7 @@ impl ErrorKind {
     /// use ccc_core::ErrorKind;
     ///
     /// let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
-    /// assert_eq!(ErrorKind::from_io(&full), ErrorKind::LimitExceeded);
+    /// assert_eq!(ErrorKind::from_io(&full), ErrorKind::DiskFull);
     /// ```
     #[must_use]
     pub fn from_io(error: &std::io::Error) -> Self {
@@ -61,12 +65,10 @@ impl ErrorKind {
         /// kind.
         const ELOOP: i32 = 40;
         match error.kind() {
-            Io::StorageFull
-            | Io::QuotaExceeded
-            | Io::FileTooLarge
-            | Io::InvalidFilename
-            | Io::TooManyLinks
-            | Io::ArgumentListTooLong => Self::LimitExceeded,
+            Io::StorageFull | Io::QuotaExceeded => Self::DiskFull,
+            Io::FileTooLarge | Io::InvalidFilename | Io::TooManyLinks | Io::ArgumentListTooLong => {
+                Self::LimitExceeded
+            }
             _ if error.raw_os_error() == Some(ELOOP) => Self::LimitExceeded,
             _ => Self::Unavailable,
         }
@@ -87,6 +89,7 @@ impl fmt::Display for ErrorKind {
             Self::Unavailable => "unavailable",
             Self::TimedOut => "timed out",
             Self::LimitExceeded => "limit exceeded",
+            Self::DiskFull => "disk full",
             Self::Cancelled => "cancelled",
             Self::Corrupt => "corrupt",
             Self::Unsupported => "unsupported",

@@ -162,7 +162,7 @@ impl Ceiling {
 
 fn exceeded(subcommand: &str, limit: &str, kind: ErrorKind) -> Error {
     let line = format!(
-        "git {limit} while it {}, which is a limit of this service: make the repository smaller or simpler, or raise the limit",
+        "git {limit} while it {}, which is a limit of this service: make the repository smaller or simpler",
         activity(subcommand)
     );
     Error::new(kind, line)

@@ -81,7 +81,7 @@ impl Size {
         if self.entries > entries {
             let line = format!(
                 "the commit {base} has {} or more files and directories; a workspace may have at most {entries}: make \
-                 the repository smaller, or raise the limit of workspaces",
+                 the repository smaller, or raise the limit of files in a workspace",
                 self.entries
             );
             return Err(Error::new(ErrorKind::LimitExceeded, line));
@@ -89,7 +89,7 @@ impl Size {
         if self.bytes > bytes {
             let line = format!(
                 "the files of the commit {base} have {} or more bytes in total; a workspace may have at most {bytes} \
-                 bytes: make the repository smaller, or raise the limit of workspaces",
+                 bytes: make the repository smaller, or raise the limit of the size of a workspace",
                 self.bytes
             );
             return Err(Error::new(ErrorKind::LimitExceeded, line));

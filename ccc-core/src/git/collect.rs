@@ -43,8 +43,7 @@ impl HostGit {
     ///
     /// # Errors
     /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) or
-    /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) if the host machine's disk fails
-    /// or is full. A change that must not be published is not an error but [`Collected::Refused`].
+    /// [`ErrorKind::DiskFull`](crate::ErrorKind::DiskFull) if the host machine's disk fails or is full. A change that must not be published is not an error but [`Collected::Refused`].
     pub async fn collect(
         &self,
         run: RunId,

@@ -68,7 +68,7 @@ impl HostGit {
         let line = format!(
             "the files of the commit {base} have {} or more bytes in total with the line end CRLF, which its attributes \
              request; a workspace may have at most {most} bytes: make the repository smaller, or raise the limit of \
-             workspaces",
+             the size of a workspace",
             bytes + found - lines
         );
         Err(Error::new(ErrorKind::LimitExceeded, line))

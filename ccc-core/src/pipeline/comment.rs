@@ -149,16 +149,17 @@ fn next_step(stage: Stage, kind: ErrorKind) -> &'static str {
         | (Stage::Work, ErrorKind::TimedOut) => {
             "Request a smaller change, or ask the operator to raise the limits of a run."
         }
-        (Stage::Checkout | Stage::Provision, ErrorKind::LimitExceeded) => {
-            "The files of the repository or its setup exceed a limit. A new run fails in the same \
-             way, until the operator raises the limit or the repository changes."
-        }
-        (Stage::Provision, ErrorKind::TimedOut) => {
-            "The setup of the repository takes too long. Shorten the setup, or ask the operator to \
-             raise the time limit of a stage."
+        (_, ErrorKind::DiskFull) => {
+            "A disk of the service is full. The operator should free space on it. The repository is \
+             not the cause, and a new run fails in the same way until then."
         }
         (_, ErrorKind::LimitExceeded) => {
-            "The operator should check the free disk space of the service, and the limits of a run."
+            "The repository or its setup exceeds the limit that the error message above names. A new \
+             run fails in the same way, until the repository changes. The operator can raise the \
+             limits of a workspace and of a container."
+        }
+        (Stage::Provision, ErrorKind::TimedOut) => {
+            "The setup of the repository takes too long. Shorten the setup, and then request a new run."
         }
         (_, ErrorKind::Unavailable | ErrorKind::RateLimited | ErrorKind::TimedOut) => {
             "This kind of failure can be temporary: request a new run later."

@@ -262,6 +262,10 @@ impl<T: RunStore> RunStore for Faulty<T> {
     async fn retry(&self, run: RunId) -> Result<Accepted> {
         through!(self, "run_store.retry", retry(run))
     }
+
+    async fn unfinished(&self) -> Result<Vec<RunId>> {
+        through!(self, "run_store.unfinished", unfinished())
+    }
     async fn get(&self, run: RunId) -> Result<Option<RunRecord>> {
         through!(self, "run_store.get", get(run))
     }

@@ -111,6 +111,7 @@ mock! {
         async fn finish(&self, run: RunId, fence: Fence, outcome: &Outcome) -> Result<()>;
         async fn request_cancel(&self, run: RunId) -> Result<()>;
         async fn retry(&self, run: RunId) -> Result<Accepted>;
+        async fn unfinished(&self) -> Result<Vec<RunId>>;
         async fn get(&self, run: RunId) -> Result<Option<RunRecord>>;
         async fn list(&self, before: Option<RunId>, limit: usize) -> Result<Vec<RunRecord>>;
     }

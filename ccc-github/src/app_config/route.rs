@@ -168,7 +168,7 @@ fn status(failed: &Error) -> StatusCode {
         ErrorKind::InvalidInput => StatusCode::BAD_REQUEST,
         ErrorKind::NotFound => StatusCode::NOT_FOUND,
         // The size of the request was checked before, so this is a limit of the credential store.
-        ErrorKind::LimitExceeded => StatusCode::INSUFFICIENT_STORAGE,
+        ErrorKind::LimitExceeded | ErrorKind::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
         ErrorKind::Unavailable | ErrorKind::TimedOut | ErrorKind::RateLimited => {
             StatusCode::SERVICE_UNAVAILABLE
         }

@@ -309,6 +309,7 @@ async fn failures_of_the_store_have_their_own_statuses() {
     };
     for (fails, status) in [
         (ErrorKind::LimitExceeded, 507),
+        (ErrorKind::DiskFull, 507),
         (ErrorKind::Unavailable, 503),
         (ErrorKind::TimedOut, 503),
         (ErrorKind::Corrupt, 500),

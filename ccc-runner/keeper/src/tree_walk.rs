@@ -30,7 +30,7 @@ const OPEN: OFlags =
 ///
 /// # Errors
 /// Returns an error if an entry cannot be read. The error has the kind
-/// [`QuotaExceeded`](io::ErrorKind::QuotaExceeded) if directories are nested more than 200 levels
+/// [`InvalidFilename`](io::ErrorKind::InvalidFilename) if directories are nested more than 200 levels
 /// deep. Also returns the errors of `visit`.
 pub fn walk_tree<B>(
     top: &Path,
@@ -59,7 +59,7 @@ pub fn walk_tree<B>(
             if open.len() == MAX_DEPTH {
                 // The kind of a limit: the walk of the same tree fails again.
                 let line = "directories are nested more than 200 levels deep: move or remove the deepest ones";
-                return Err(io::Error::new(io::ErrorKind::QuotaExceeded, line));
+                return Err(io::Error::new(io::ErrorKind::InvalidFilename, line));
             }
             open.push(Dir::new(inner)?);
         }

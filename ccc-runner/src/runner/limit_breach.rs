@@ -7,6 +7,10 @@ use ccc_keeper::LimitBreach;
 /// Converts `breach` to an error that names the exceeded limit. `resources` are the limits of the
 /// container.
 pub(crate) fn error(breach: LimitBreach, resources: &Resources) -> Error {
+    let kind = match breach {
+        LimitBreach::Disk => ErrorKind::DiskFull,
+        _ => ErrorKind::LimitExceeded,
+    };
     let line = match breach {
         LimitBreach::Bytes => {
             format!("the workspace contains more than {} MiB", resources.workspace_bytes >> 20)
@@ -24,5 +28,5 @@ pub(crate) fn error(breach: LimitBreach, resources: &Resources) -> Error {
             resources.processes
         ),
     };
-    Error::new(ErrorKind::LimitExceeded, line)
+    Error::new(kind, line)
 }

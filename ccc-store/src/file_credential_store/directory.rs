@@ -237,13 +237,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_disk_is_an_exceeded_limit_and_the_error_names_the_file() {
+    fn a_full_disk_has_its_own_kind_and_the_error_names_the_file() {
         // spec: S5c
         let descriptor = File::open("/").unwrap().into();
         let directory = Directory { path: PathBuf::from("/"), descriptor };
         for (errno, expected) in [
-            (Errno::NOSPC, ErrorKind::LimitExceeded),
-            (Errno::DQUOT, ErrorKind::LimitExceeded),
+            (Errno::NOSPC, ErrorKind::DiskFull),
+            (Errno::DQUOT, ErrorKind::DiskFull),
             (Errno::FBIG, ErrorKind::LimitExceeded),
             (Errno::IO, ErrorKind::Unavailable),
             (Errno::ROFS, ErrorKind::Unavailable),

@@ -51,7 +51,7 @@ impl State {
         Ok(entry)
     }
 
-    fn unfinished(&self) -> impl Iterator<Item = &Entry> {
+    pub(super) fn unfinished(&self) -> impl Iterator<Item = &Entry> {
         self.runs.values().filter(|entry| !entry.is_finished())
     }
 

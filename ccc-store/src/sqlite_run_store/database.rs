@@ -95,14 +95,7 @@ impl Database {
     fn start(path: &Path, writer: Connection, ownership: Option<Ownership>) -> Result<Self> {
         let (writes, waiting_writes) = channel();
         let (reads, waiting_reads) = channel();
-        let is_owner = ownership.is_some();
-        let write = move || {
-            write(&writer, &waiting_writes);
-            if is_owner {
-                schema::close(&writer);
-            }
-        };
-        let writer = Some(start("run-store-writer", write)?);
+        let writer = Some(start("run-store-writer", move || write(&writer, &waiting_writes))?);
         let mut readers = Vec::new();
         let waiting_reads = Arc::new(Mutex::new(waiting_reads));
         for _ in 0..READERS {

@@ -4,6 +4,7 @@ use ccc_core::event::IssueEvent;
 use ccc_core::run::{ActorCheck, Outcome, RunRecord, RunState};
 use ccc_core::{Error, ErrorKind, Progress, Result, RunId};
 use jiff::Timestamp;
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, params};
 use serde::Serialize;
 
@@ -13,15 +14,16 @@ use super::{errors, statement};
 pub(super) const COLUMNS: &str =
     "run, event, accepted_at, pending, state, outcome, progress, cancel, served_by, attempts";
 
-/// A row of the table `runs`, whose texts are not parsed yet.
+/// A row of the table `runs`, whose texts are not parsed yet. They are bytes, because a damaged text
+/// can be no UTF-8.
 pub(super) struct Stored {
-    run: String,
-    event: String,
+    run: Vec<u8>,
+    event: Vec<u8>,
     accepted_at: i64,
     pending: bool,
     state: i64,
-    outcome: Option<String>,
-    progress: String,
+    outcome: Vec<u8>,
+    progress: Vec<u8>,
     cancel: bool,
     served_by: Option<String>,
     attempts: u32,
@@ -30,13 +32,13 @@ pub(super) struct Stored {
 impl Stored {
     pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
-            run: row.get(0)?,
-            event: row.get(1)?,
+            run: text(row, 0)?,
+            event: text(row, 1)?,
             accepted_at: row.get(2)?,
             pending: row.get(3)?,
             state: row.get(4)?,
-            outcome: row.get(5)?,
-            progress: row.get(6)?,
+            outcome: text(row, 5)?,
+            progress: text(row, 6)?,
             cancel: row.get(7)?,
             served_by: row.get(8)?,
             attempts: row.get(9)?,
@@ -55,22 +57,21 @@ impl Stored {
             corrupt(what, Error::new(ErrorKind::Corrupt, place))
         };
         let event: IssueEvent =
-            serde_json::from_str(&self.event).map_err(|error| json("event", error))?;
-        let progress = Progress::from_json(self.progress.as_bytes());
+            serde_json::from_slice(&self.event).map_err(|error| json("event", error))?;
+        let progress = Progress::from_json(&self.progress);
         let progress = progress.map_err(|error| corrupt("progress", error))?;
-        let state = match (self.state, &self.outcome) {
-            (0, _) => RunState::Waiting,
-            (1, _) => RunState::Claimed,
-            (_, outcome) => {
-                let outcome = outcome.as_deref().unwrap_or_default();
-                let outcome = serde_json::from_str::<Outcome>(outcome);
+        let state = match self.state {
+            0 => RunState::Waiting,
+            1 => RunState::Claimed,
+            _ => {
+                let outcome = serde_json::from_slice::<Outcome>(&self.outcome);
                 RunState::Finished { outcome: outcome.map_err(|error| json("outcome", error))? }
             }
         };
         let accepted_at = Timestamp::from_nanosecond(self.accepted_at.into());
         let served_by = self.served_by.as_deref().map(str::parse).transpose();
         Ok(RunRecord {
-            run: self.run.parse().map_err(|error| corrupt("id", error))?,
+            run: parse_id(&self.run)?,
             event,
             accepted_at: accepted_at.unwrap_or_default(),
             actor_check: if self.pending { ActorCheck::Pending } else { ActorCheck::Permitted },
@@ -81,6 +82,26 @@ impl Stored {
             served_by: served_by.map_err(|error| corrupt("id of the run that served it", error))?,
         })
     }
+}
+
+/// Returns the bytes of a text, or no bytes if the column has no text.
+fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<Vec<u8>> {
+    Ok(match row.get_ref(column)? {
+        ValueRef::Text(text) => text.to_vec(),
+        _ => Vec::new(),
+    })
+}
+
+fn parse_id(run: &[u8]) -> Result<RunId> {
+    let text = String::from_utf8_lossy(run);
+    text.parse().map_err(|error| errors::unreadable(run, "id", error))
+}
+
+/// Returns the ids of all unfinished runs. Parses nothing else of them (spec: Q3e).
+pub(super) fn unfinished(tx: &Connection) -> Result<Vec<RunId>> {
+    let find = "SELECT run FROM runs WHERE state < 2";
+    let runs = statement::rows(tx, find, [], |row| text(row, 0))?;
+    runs.iter().map(|run| parse_id(run)).collect()
 }
 
 /// Returns the record of `run`.

@@ -4,10 +4,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use ccc_core::{Error, ErrorKind, Result};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::errors;
-use super::ownership::private_file;
+use super::ownership::{beside, make_private};
 
 /// The mark of a database of this store: the letters `cccr`.
 const APPLICATION_ID: i64 = 0x6363_6372;
@@ -17,24 +18,28 @@ const APPLICATION_ID: i64 = 0x6363_6372;
 const MIGRATIONS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema_2.sql")];
 
 /// Opens the database in the file `path` to write, and creates it if it does not exist. Ends the leases
-/// of an earlier process.
+/// of an earlier process. If the database cannot be used, changes nothing in its files.
 pub(super) fn open(path: &Path) -> Result<Connection> {
-    // SQLite gives its other files the permissions of this one.
-    drop(private_file(path)?);
+    make_private(path)?;
+    check_for_lost_pages(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let of = |error: rusqlite::Error| errors::of(&error);
+    let of = |error: rusqlite::Error| errors::at(path, &error);
     let connection = Connection::open_with_flags(path, flags).map_err(of)?;
+    // By default, SQLite would write the write-ahead log to a damaged database, and delete the log.
+    let keep_log = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+    connection.set_db_config(keep_log, true).map_err(of)?;
     connection.busy_timeout(Duration::from_secs(5)).map_err(of)?;
+    let reading = "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;";
+    connection.execute_batch(reading).map_err(of)?;
     check_kind(&connection, path)?;
-    let settings =
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF;
-        PRAGMA cell_size_check = ON; PRAGMA journal_size_limit = 67108864;";
-    connection.execute_batch(settings).map_err(of)?;
+    check_for_damage(&connection, path)?;
+    let writing = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+        PRAGMA journal_size_limit = 67108864;";
+    connection.execute_batch(writing).map_err(of)?;
     migrate(&connection).map_err(of)?;
-    check_for_damage(&connection)?;
-    let take_over = "BEGIN IMMEDIATE; UPDATE totals SET value = 1 WHERE name = 'open';
-        UPDATE runs SET state = 0, until = 0 WHERE state = 1; COMMIT;";
+    let take_over = "UPDATE runs SET state = 0, until = 0 WHERE state = 1";
     connection.execute_batch(take_over).map_err(of)?;
+    connection.set_db_config(keep_log, false).map_err(of)?;
     Ok(connection)
 }
 
@@ -49,7 +54,7 @@ pub(super) fn open_beside(path: &Path) -> Result<Connection> {
     let connection = Connection::open_with_flags(path, flags).map_err(of)?;
     connection.busy_timeout(Duration::from_secs(5)).map_err(of)?;
     check_kind(&connection, path)?;
-    let version = pragma(&connection, "user_version")?;
+    let version = pragma(&connection, path, "user_version")?;
     if version != newest_version() {
         let line = format!(
             "an older version of this program has written the run store {}: start the service once with this \
@@ -73,33 +78,28 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
-/// Marks the database as closed. Without the mark, the next start checks the database for damage.
-pub(super) fn close(connection: &Connection) {
-    let _ = connection.execute_batch("UPDATE totals SET value = 0 WHERE name = 'open'");
-}
-
 /// Returns the version of the database that this program writes.
 fn newest_version() -> i64 {
     i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
 }
 
-fn pragma(connection: &Connection, name: &str) -> Result<i64> {
+fn pragma(connection: &Connection, path: &Path, name: &str) -> Result<i64> {
     let value = connection.pragma_query_value(None, name, |row| row.get(0));
-    value.map_err(|error| errors::of(&error))
+    value.map_err(|error| errors::at(path, &error))
 }
 
 /// Checks whether this program can use the database.
 fn check_kind(connection: &Connection, path: &Path) -> Result<()> {
-    let version = pragma(connection, "user_version")?;
-    let id = pragma(connection, "application_id")?;
-    let path = path.display();
+    let version = pragma(connection, path, "user_version")?;
+    let id = pragma(connection, path, "application_id")?;
     if version == 0 && id == 0 {
         let tables = connection
             .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0));
-        if tables.map_err(|error| errors::of(&error))? == 0 {
+        if tables.map_err(|error| errors::at(path, &error))? == 0 {
             return Ok(());
         }
     }
+    let path = path.display();
     let line = if id != APPLICATION_ID {
         format!("the file {path} is not a database of the run store: choose another file")
     } else if version > newest_version() {
@@ -127,18 +127,30 @@ fn migrate(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Checks the database for damage if an earlier process did not close it.
-fn check_for_damage(connection: &Connection) -> Result<()> {
-    let open = "SELECT value FROM totals WHERE name = 'open'";
-    let of = |error: rusqlite::Error| errors::of(&error);
-    if connection.query_row(open, [], |row| row.get::<_, i64>(0)).map_err(of)? == 0 {
-        return Ok(());
+/// The size of the smallest page of a database, in bytes (SQLite, "Database File Format").
+const SMALLEST_PAGE: u64 = 512;
+
+/// Checks that the file `path` is not shorter than a page. SQLite would take it for a new database, and
+/// delete the write-ahead log. A file without contents and without this log is a new database.
+fn check_for_lost_pages(path: &Path) -> Result<()> {
+    let size = |path: &Path| std::fs::metadata(path).map_or(0, |found| found.len());
+    let is_lost = match size(path) {
+        0 => size(&beside(path, "-wal")) > 0,
+        bytes => bytes < SMALLEST_PAGE,
+    };
+    if is_lost {
+        return Err(errors::damaged(path, "the file has no complete page".to_owned()));
     }
-    let found: String =
-        connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(of)?;
-    if found == "ok" {
-        return Ok(());
+    Ok(())
+}
+
+/// Checks the form of every page of the database. An interrupted process is not the only cause of
+/// damage, so the check takes place at every start. It reads about 1 GiB in a second.
+fn check_for_damage(connection: &Connection, path: &Path) -> Result<()> {
+    let check = "PRAGMA quick_check(1)";
+    let found = connection.query_row(check, [], |row| row.get::<_, String>(0));
+    match found.map_err(|error| errors::at(path, &error))? {
+        found if found == "ok" => Ok(()),
+        found => Err(errors::damaged(path, found)),
     }
-    let line = "the database of the run store is damaged: restore a backup or remove the file";
-    Err(Error::new(ErrorKind::Corrupt, line).with_source(found))
 }

@@ -66,5 +66,4 @@ INSERT INTO totals (name, value) VALUES
     ('deliveries', 0),
     ('finished_runs', 0),
     ('finished_bytes', 0),
-    ('log_bytes', 0),
-    ('open', 0); -- 1 while a process uses the database
+    ('log_bytes', 0);

@@ -1,7 +1,6 @@
 //! The SQLite database of the run store outlives its process.
 
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +15,8 @@ use ccc_core::{
 use ccc_store::{Bounds, SqliteRunStore};
 use jiff::Timestamp;
 use tempfile::TempDir;
+
+mod files;
 
 const LEASE: Duration = Duration::from_secs(60);
 
@@ -128,81 +129,40 @@ async fn one_process_owns_a_database() {
 }
 
 #[tokio::test]
-async fn only_the_user_of_the_process_can_read_the_files() {
-    // spec: Q11b
-    let place = Place::new();
-    let store = place.open().await.unwrap();
-    place.accept(&store, 1).await.unwrap();
-    let files = place.files();
-    assert!(files.len() >= 3, "{files:?}");
-    for file in files {
-        let mode = std::fs::metadata(&file).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600, "{file:?}");
-    }
-}
-
-/// Overwrites the middle of the file `path`.
-fn damage(path: &Path) {
-    let mut bytes = std::fs::read(path).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle..].fill(0xa5);
-    std::fs::write(path, bytes).unwrap();
-}
-
-#[tokio::test]
-async fn a_database_that_cannot_be_used_is_an_error_and_stays_as_it_is() {
-    // spec: Q11c
-    let newer = "PRAGMA user_version = 99";
-    let other = "PRAGMA application_id = 1";
-    for (statement, expected) in [
-        (Some(newer), ErrorKind::Unsupported),
-        (Some(other), ErrorKind::Unsupported),
-        // The mark of a process that did not close the database.
-        (Some("UPDATE totals SET value = 1 WHERE name = 'open'"), ErrorKind::Corrupt),
-        (None, ErrorKind::Corrupt),
+async fn a_run_that_cannot_be_read_is_passed_over_and_kept() {
+    // spec: Q11c, Q3e
+    for (damage, what) in [
+        ("progress = '{\"version\":99}'", "progress"),
+        ("progress = CAST(x'7b22ff' AS TEXT)", "progress"),
+        ("progress = ''", "progress"),
+        ("event = CAST(x'7b22ff' AS TEXT)", "event"),
+        ("event = '{}'", "event"),
     ] {
         let place = Place::new();
         let store = place.open().await.unwrap();
-        for number in 0..200 {
-            place.accept(&store, number).await.unwrap();
-        }
+        let first = place.accept(&store, 1).await.unwrap().run;
+        let second = place.accept(&store, 2).await.unwrap().run;
         drop(store);
-        match statement {
-            Some(statement) => {
-                let connection = rusqlite::Connection::open(place.path()).unwrap();
-                connection.execute_batch(statement).unwrap();
-            }
-            None => {
-                std::fs::write(place.path(), "not a database, but a text of some length").unwrap();
-            }
-        }
-        if expected == ErrorKind::Corrupt {
-            damage(&place.path());
-        }
-        let before = std::fs::read(place.path()).unwrap();
-        let error = place.open().await.unwrap_err();
-        assert_eq!(error.kind(), expected, "{statement:?}: {error}");
-        assert_eq!(std::fs::read(place.path()).unwrap(), before, "{statement:?}");
+        let connection = rusqlite::Connection::open(place.path()).unwrap();
+        connection.execute_batch(&format!("UPDATE runs SET {damage} WHERE number = 1")).unwrap();
+        drop(connection);
+        let store = place.open().await.unwrap();
+        let unreadable = async |when: &str| {
+            let error = store.get(first).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Corrupt, "{damage} {when}: {error}");
+            let named = format!("the {what} of run {first} ");
+            assert!(error.to_string().contains(&named), "{damage} {when}: {error}");
+            let mut unfinished = store.unfinished().await.unwrap();
+            unfinished.sort();
+            assert_eq!(unfinished, [first, second], "{damage} {when}");
+        };
+        unreadable("before the claim").await;
+        assert_eq!(store.claim(LEASE).await.unwrap().unwrap().record.run, second, "{damage}");
+        assert!(store.claim(LEASE).await.unwrap().is_none(), "{damage}");
+        unreadable("after the claim").await;
+        // Proof that the ids must not come from the records: these cannot be listed.
+        assert_eq!(store.list(None, 10).await.unwrap_err().kind(), ErrorKind::Corrupt, "{damage}");
     }
-}
-
-#[tokio::test]
-async fn a_run_that_cannot_be_read_is_passed_over_and_kept() {
-    // spec: Q11c
-    let place = Place::new();
-    let store = place.open().await.unwrap();
-    let first = place.accept(&store, 1).await.unwrap().run;
-    let second = place.accept(&store, 2).await.unwrap().run;
-    drop(store);
-    let connection = rusqlite::Connection::open(place.path()).unwrap();
-    let damage = "UPDATE runs SET progress = '{\"version\":99}' WHERE number = 1";
-    connection.execute_batch(damage).unwrap();
-    drop(connection);
-    let store = place.open().await.unwrap();
-    assert_eq!(store.get(first).await.unwrap_err().kind(), ErrorKind::Corrupt);
-    assert_eq!(store.claim(LEASE).await.unwrap().unwrap().record.run, second);
-    assert!(store.claim(LEASE).await.unwrap().is_none());
-    assert_eq!(store.get(first).await.unwrap_err().kind(), ErrorKind::Corrupt);
 }
 
 #[tokio::test]

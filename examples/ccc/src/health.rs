@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use ccc_core::Result;
+use ccc_core::{Result, RunId};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 
@@ -28,10 +29,11 @@ pub(crate) async fn check(inner: &Inner) -> (bool, Value) {
     // The checks of the adapters are executed on the threads of the probes too, because an adapter
     // can access the disk on the thread that executes it.
     let (one, other) = (Handle::current(), Handle::current());
+    // The store contains no such run. A run that cannot be read must not make the service unhealthy.
+    let absent = RunId::new(Timestamp::UNIX_EPOCH);
+    let read = async move { store.store().get(absent?).await.map(drop) };
     let (store, runner, disk) = tokio::join!(
-        probes
-            .store
-            .check(clock, move || { word(&one.block_on(store.store().list(None, 1)).map(drop)) }),
+        probes.store.check(clock, move || word(&one.block_on(read))),
         probes
             .runner
             .check(clock, move || { word(&other.block_on(runner.pipeline().runner().check())) }),

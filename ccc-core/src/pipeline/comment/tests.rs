@@ -69,14 +69,14 @@ fn the_advice_fits_the_cause_of_a_failure() {
         (Stage::Work, ErrorKind::Unavailable, "can be temporary"),
         (Stage::Collect, ErrorKind::LimitExceeded, "a smaller change"),
         (Stage::Collect, ErrorKind::Unavailable, "can be temporary"),
-        (Stage::Checkout, ErrorKind::LimitExceeded, "exceed a limit"),
+        (Stage::Checkout, ErrorKind::LimitExceeded, "exceeds the limit"),
         (Stage::Checkout, ErrorKind::TimedOut, "can be temporary"),
         (Stage::Checkout, ErrorKind::NotFound, "has a commit on its default branch"),
-        (Stage::Provision, ErrorKind::LimitExceeded, "exceed a limit"),
+        (Stage::Provision, ErrorKind::LimitExceeded, "exceeds the limit"),
         (Stage::Provision, ErrorKind::TimedOut, "Shorten the setup"),
         (Stage::Provision, ErrorKind::Unsupported, "The operator should correct"),
         (Stage::Provision, ErrorKind::InvalidInput, "The operator should correct"),
-        (Stage::Commit, ErrorKind::LimitExceeded, "free disk space"),
+        (Stage::Commit, ErrorKind::LimitExceeded, "exceeds the limit"),
         (Stage::Checkout, ErrorKind::AlreadyExists, "Rename or delete the branch"),
         (Stage::Publish, ErrorKind::AlreadyExists, "Rename or delete the branch"),
         (Stage::Publish, ErrorKind::Conflict, "Open the run's branch"),
@@ -96,6 +96,7 @@ fn the_advice_fits_the_cause_of_a_failure() {
             ErrorKind::PermissionDenied,
             ErrorKind::Refused,
             ErrorKind::LimitExceeded,
+            ErrorKind::DiskFull,
             ErrorKind::Cancelled,
             ErrorKind::Corrupt,
             ErrorKind::Unsupported,
@@ -104,6 +105,10 @@ fn the_advice_fits_the_cause_of_a_failure() {
             assert!(!TEMPORARY.contains(&kind));
             assert!(!next_step(stage, kind).contains("temporary"), "{stage} {kind}");
         }
+        // A full disk is the operator's matter in every stage: nobody else can do anything about it.
+        let full = next_step(stage, ErrorKind::DiskFull);
+        assert!(full.contains("The operator should free space on it"), "{stage}: {full}");
+        assert!(!full.contains("smaller") && !full.contains("limit"), "{stage}: {full}");
     }
 }
 

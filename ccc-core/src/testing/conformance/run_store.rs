@@ -42,6 +42,7 @@ macro_rules! run_store_conformance {
                 a_served_request_is_not_run_again,
                 a_request_that_was_not_served_is_run_by_its_own_actor,
                 a_run_that_has_passed_authorize_comes_before_its_request_is_run_again,
+                unfinished_runs_are_those_that_have_not_ended,
                 actors_and_repositories_take_turns,
                 runs_of_permitted_actors_are_claimed_first,
                 unchecked_runs_of_an_actor_are_limited,

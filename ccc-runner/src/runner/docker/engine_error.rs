@@ -41,7 +41,7 @@ pub(crate) fn error(what: &str, refusal: Refusal) -> Error {
         401 | 403 => ErrorKind::PermissionDenied,
         404 => ErrorKind::NotFound,
         409 => ErrorKind::Conflict,
-        _ if message.contains("no space left") => ErrorKind::LimitExceeded,
+        _ if message.contains("no space left") => ErrorKind::DiskFull,
         _ => ErrorKind::Unavailable,
     };
     Error::new(kind, format!("{what}: {}", ccc_core::untrusted_text::one_line(message, 400)))

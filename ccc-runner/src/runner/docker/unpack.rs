@@ -31,7 +31,8 @@ pub(crate) struct UnpackLimits {
 /// belongs to the user of this process.
 ///
 /// # Errors
-/// - [`ErrorKind::LimitExceeded`] if the tree exceeds its limits or the disk is full.
+/// - [`ErrorKind::LimitExceeded`] if the tree exceeds its limits.
+/// - [`ErrorKind::DiskFull`] if the disk is full.
 /// - [`ErrorKind::Refused`] if the archive is invalid.
 /// - [`ErrorKind::Unavailable`] if a file cannot be written.
 pub(crate) fn unpack(workspace: &Path, archive: impl Read, limits: UnpackLimits) -> Result<()> {
@@ -133,7 +134,7 @@ fn refused(what: &str) -> io::Error {
 }
 
 fn too_much(what: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::QuotaExceeded, what)
+    io::Error::new(io::ErrorKind::FileTooLarge, what)
 }
 
 impl Tree {

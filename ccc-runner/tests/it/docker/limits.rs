@@ -133,7 +133,7 @@ async fn a_disk_that_fills_up_ends_the_container() {
         let container = runner.spawn(run, &ContainerSpec::new(&workspace)).await.unwrap();
         let command = Command::new(["sh", "-c", line]);
         let error = patiently(container.output(&command)).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::LimitExceeded, "{error}");
+        assert_eq!(error.kind(), ErrorKind::DiskFull, "{error}");
         assert!(error.to_string().contains("disk"), "{error}");
         runner.destroy(run).await.unwrap();
         assert_eq!(runner.orphans().await.unwrap(), []);

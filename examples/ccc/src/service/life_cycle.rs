@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::http::HeaderMap;
-use ccc_core::run::RunState;
-use ccc_core::{CancellationToken, Result, RunId};
+use ccc_core::{CancellationToken, RunId};
 use tokio::net::TcpListener;
 
 use crate::app::WAITING_FOR_APP;
@@ -14,9 +13,6 @@ use crate::http;
 use crate::remedy::describe;
 use crate::service::Service;
 use crate::service::stop_limits::StopLimits;
-
-/// Number of runs that are read from the run store at a time.
-const PAGE: usize = 100;
 
 /// Time between two searches for unused access tokens.
 const BETWEEN_REVOCATIONS: Duration = Duration::from_secs(60);
@@ -27,8 +23,8 @@ impl Service {
     /// 1. Logs the warnings about the configuration.
     /// 2. At the first call, cleans up after an earlier process that was killed. Takes over the
     ///    access tokens of that process. Removes the containers and directories of its runs, except
-    ///    those of runs that are unfinished in the run store. An error is logged and does not stop
-    ///    the service.
+    ///    those of runs that are unfinished in the run store. Logs the ids of unfinished runs that
+    ///    cannot be read. An error is logged and does not stop the service.
     /// 3. Executes runs. Every minute, reloads the App from the store, and revokes access tokens that
     ///    were not used for 15 minutes.
     /// 4. After `shutdown` is cancelled, accepts no more deliveries. Active runs may continue for 19 s,
@@ -116,8 +112,11 @@ impl Service {
     }
 
     async fn clean_up_after_earlier_process(&self) {
-        let swept = match self.unfinished_runs().await {
-            Ok(keep) => self.inner.dispatcher.pipeline().sweep(&keep).await,
+        let swept = match self.inner.dispatcher.store().unfinished().await {
+            Ok(keep) => {
+                self.log_unreadable(&keep).await;
+                self.inner.dispatcher.pipeline().sweep(&keep).await
+            }
             Err(error) => Err(error),
         };
         match swept {
@@ -130,17 +129,16 @@ impl Service {
         }
     }
 
-    /// Returns the ids of all unfinished runs in the run store. The directories of these runs
-    /// contain work that a worker can continue.
-    async fn unfinished_runs(&self) -> Result<Vec<RunId>> {
+    /// Logs each of `runs` that cannot be read (spec: Q3e).
+    async fn log_unreadable(&self, runs: &[RunId]) {
         let store = self.inner.dispatcher.store();
-        let (mut unfinished, mut before) = (Vec::new(), None);
-        loop {
-            let page = store.list(before, PAGE).await?;
-            let Some(last) = page.last() else { return Ok(unfinished) };
-            before = Some(last.run);
-            let active = page.iter().filter(|run| !matches!(run.state, RunState::Finished { .. }));
-            unfinished.extend(active.map(|run| run.run));
+        for run in runs {
+            if let Err(error) = store.get(*run).await {
+                let error = describe(&error);
+                tracing::error!(
+                    "run {run} cannot be continued, and its container and files are kept: {error}"
+                );
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use ccc_core::{Clock as _, RunId, SystemClock};
 use rustix::process::Signal;
 
 use super::fixture::{Running, Site, ccc, listening};
@@ -76,4 +77,35 @@ async fn a_killed_service_finishes_its_runs_after_the_next_start() {
     assert!(heads.is_empty(), "{heads:?}");
     let live = site.github.tokens().iter().filter(|token| !token.revoked).count();
     assert_eq!(live, 0, "{:#?}", site.github.tokens());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_cannot_be_read_is_kept_and_the_leftovers_of_other_runs_are_removed() {
+    // spec: Q3e
+    let agent = "command:sleep 1000";
+    let mut site = Site::start(agent).await;
+    let runs = site.dir.path().join("data/runs");
+    let workspaces = |_: &Site| {
+        let runs = std::fs::read_dir(&runs).into_iter().flatten();
+        runs.filter(|run| run.as_ref().unwrap().path().join("workspace/sum.txt").exists()).count()
+    };
+    site.open_issue("The sum is wrong").await;
+    site.until("the run has a workspace", |site| workspaces(site) == 1).await;
+    kill(&mut site.service);
+    let database = rusqlite::Connection::open(site.dir.path().join("data/runs.sqlite")).unwrap();
+    let unreadable: String =
+        database.query_row("SELECT run FROM runs", [], |row| row.get(0)).unwrap();
+    database.execute_batch(r#"UPDATE runs SET progress = '{"version": 99}'"#).unwrap();
+    drop(database);
+    let leftover = runs.join(RunId::new(SystemClock.now()).unwrap().to_string());
+    std::fs::create_dir(&leftover).unwrap();
+
+    start_again(&mut site, agent);
+    let line = format!("run {unreadable} cannot be continued");
+    site.until("the run is named", |site| site.service.log().contains(&line)).await;
+    site.until("the leftover is removed", |_| !leftover.exists()).await;
+    assert_eq!(workspaces(&site), 1, "{}", site.service.log());
+    let request = http::Request::get(site.url("/health"));
+    let (status, body) = site.send(request, Vec::new()).await;
+    assert_eq!(status, 200, "{body}");
 }

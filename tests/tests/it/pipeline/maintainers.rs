@@ -35,6 +35,8 @@ struct Owner {
     members: Vec<u64>,
     /// The issue of all deliveries. Without it, each delivery has an issue of its own.
     issue: Option<u64>,
+    /// Whether the actor of each delivery is the author of the issue.
+    of_author: bool,
     deliveries: u64,
 }
 
@@ -86,6 +88,7 @@ impl Owner {
             event,
             members: vec![],
             issue: None,
+            of_author: false,
             deliveries: 0,
         }
     }
@@ -103,6 +106,9 @@ impl Owner {
         event.issue.number = self.issue.unwrap_or(self.deliveries);
         event.actor = Actor { id: actor, login: format!("a{actor}"), kind: ActorKind::User };
         event.actor_is_member = self.members.contains(&actor);
+        if self.of_author {
+            event.issue.author = event.actor.clone();
+        }
         match self.dispatcher.admit(&delivery(&self.deliveries.to_string()), &event).await {
             Ok(Admission::Accepted(_)) => Accepted,
             Ok(Admission::Ignored(SkipReason::NotPermitted)) => Refused,
@@ -184,6 +190,36 @@ async fn strangers_do_not_delay_the_first_comment_of_a_member() {
         assert_eq!(owner.comment(1, 1_000 + stranger).await, Refused, "{stranger}");
     }
     assert_eq!(owner.comment(1, 4).await, Accepted);
+}
+
+#[tokio::test]
+async fn labels_of_issue_templates_do_not_use_the_budget_of_members() {
+    // spec: W11f
+    let assignee = Actor { id: 99, login: "helper[bot]".to_owned(), kind: ActorKind::Bot };
+    for trigger in [label(), Trigger::Assigned { assignee }] {
+        let mut owner = Owner::new();
+        owner.permit(1, 2);
+        owner.permit(1, 4);
+        owner.members = vec![4];
+        // Every stranger opens an issue with a template, which adds the label or the assignee.
+        owner.of_author = true;
+        for stranger in 0..400 {
+            let expected = if stranger < 300 { Refused } else { Postponed };
+            let answer = owner.deliver(1, 1_000 + stranger, trigger.clone()).await;
+            assert_eq!(answer, expected, "{trigger:?} {stranger}");
+        }
+        assert_eq!(owner.deliver(1, 4, trigger.clone()).await, Accepted, "a member's own issue");
+        owner.of_author = false;
+        assert_eq!(owner.deliver(1, 2, trigger.clone()).await, Accepted, "an issue of another");
+        // A second refusal is used for two minutes, and not only for 30 seconds.
+        owner.of_author = true;
+        let asked = owner.checks();
+        for (seconds, checks) in [(40, 1), (40, 1), (40, 1), (50, 2)] {
+            owner.clock.advance(Duration::from_secs(seconds));
+            assert_eq!(owner.deliver(1, 1_000, trigger.clone()).await, Refused);
+            assert_eq!(owner.checks() - asked, checks, "{trigger:?}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -195,3 +195,29 @@ pub async fn a_run_that_has_not_ended_is_not_repeated(fixture: &Fixture) {
     assert_fails_with("`retry` of an unknown run", ErrorKind::NotFound, retry(unknown).await);
     assert_eq!(fixture.list().await.len(), 1, "a refused `retry` must not create a run");
 }
+
+/// Checks that `unfinished` returns each run that waits, is claimed, or was released, and no run that
+/// has ended, also if another run has served its request.
+pub async fn unfinished_runs_are_those_that_have_not_ended(fixture: &Fixture) {
+    // spec: Q3e
+    let store = &fixture.store;
+    let check = async |what: &str, mut expected: Vec<RunId>| {
+        let mut found = store.unfinished().await.expect("`unfinished` must succeed");
+        found.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(found, expected, "`unfinished` must return {what}");
+    };
+    check("nothing for an empty store", Vec::new()).await;
+    let (first, second) = opened_and_labeled(fixture).await;
+    let (third, fourth) = (fixture.run_of(3).await, fixture.run_of(4).await);
+    check("the runs that wait", vec![first, second, third, fourth]).await;
+    let claim = fixture.claim_some().await;
+    assert_eq!(claim.record.run, first, "`claim` must return the oldest run");
+    let other = fixture.claim_some().await;
+    let released = store.release(other.record.run, other.fence, Duration::from_secs(10)).await;
+    released.expect(WITHIN_LEASE);
+    check("the claimed and the released run", vec![first, second, third, fourth]).await;
+    let answered = Outcome::Answered { answer: String::new() };
+    store.finish(first, claim.fence, &answered).await.expect(WITHIN_LEASE);
+    check("no run that has ended", vec![third, fourth]).await;
+}
