@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::{Delivery, IssueEvent};
 use crate::progress::Progress;
 use crate::run::{ActorCheck, Outcome, RunRecord};
-use crate::{Error, ErrorKind, Result, RunId};
+use crate::{DeliveryId, Error, ErrorKind, Result, RunId};
 
 /// Maximum number of unfinished runs of one actor with the check [`ActorCheck::Pending`].
 pub const MAX_PENDING_PER_ACTOR: usize = 10;
@@ -177,6 +177,10 @@ pub trait RunStore: Debug + Send + Sync + 'static {
         check: ActorCheck,
     ) -> Result<Accepted>;
 
+    /// Returns the run that handles the delivery with the id `delivery`, or `None` if
+    /// [`accept`](Self::accept) has not stored this id. The run itself may no longer be in the store.
+    async fn find_delivery(&self, delivery: &DeliveryId) -> Result<Option<RunId>>;
+
     /// Claims a run that waits or whose lease has ended, and gives the caller a lease of the
     /// duration `lease`. Returns `None` if no run can be claimed.
     ///
@@ -249,6 +253,10 @@ impl<T: RunStore + ?Sized> RunStore for Arc<T> {
         check: ActorCheck,
     ) -> Result<Accepted> {
         (**self).accept(delivery, event, check).await
+    }
+
+    async fn find_delivery(&self, delivery: &DeliveryId) -> Result<Option<RunId>> {
+        (**self).find_delivery(delivery).await
     }
 
     async fn claim(&self, lease: Duration) -> Result<Option<Claim>> {

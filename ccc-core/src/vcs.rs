@@ -15,8 +15,8 @@ mod records;
 
 pub use access::{Access, Grant, Permission};
 pub use records::{
-    BotIdentity, Comment, Issue, MissedDelivery, NewPullRequest, PullRequest, ReactionTarget,
-    Repository, RequestQuota,
+    BotIdentity, Comment, Issue, NewPullRequest, PullRequest, ReactionTarget, Repository,
+    RequestQuota,
 };
 
 /// A host of repositories, issues and pull requests, such as GitHub.
@@ -246,34 +246,4 @@ pub trait VcsHost: Debug + Send + Sync + 'static {
         let _ = repo;
         None
     }
-
-    /// Returns the deliveries that the host sent at or after `since`, but that did not reach the
-    /// service, the oldest first.
-    ///
-    /// # Errors
-    /// [`Unsupported`](crate::ErrorKind::Unsupported) if the host has no log of deliveries. The
-    /// default implementation always returns this error.
-    async fn missed_deliveries(&self, since: Timestamp) -> Result<Vec<MissedDelivery>> {
-        let _ = since;
-        Err(no_delivery_log(self.name()))
-    }
-
-    /// Asks the host to send a missed delivery again.
-    ///
-    /// # Errors
-    /// [`Unsupported`](crate::ErrorKind::Unsupported) if the host has no log of deliveries. The
-    /// default implementation always returns this error.
-    async fn redeliver(&self, delivery: &MissedDelivery) -> Result<()> {
-        let _ = delivery;
-        Err(no_delivery_log(self.name()))
-    }
-}
-
-fn no_delivery_log(host: &str) -> Error {
-    Error::new(
-        ErrorKind::Unsupported,
-        format!(
-            "the VCS host {host} has no delivery log: missed deliveries cannot be listed or resent"
-        ),
-    )
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 use ccc_core::event::{Delivery, IssueEvent};
 use ccc_core::run::{ActorCheck, RunRecord, RunState, SkipReason};
 use ccc_core::run_store::{Accepted, Claim, Fence, LogEntry, Renewal, same_request};
-use ccc_core::{Clock, Error, ErrorKind, Outcome, Progress, Result, RunId, RunStore, async_trait};
+use ccc_core::{
+    Clock, DeliveryId, Error, ErrorKind, Outcome, Progress, Result, RunId, RunStore, async_trait,
+};
 use jiff::Timestamp;
 
 mod entry;
@@ -100,6 +102,10 @@ impl RunStore for MemoryRunStore {
         state.delivery_order.push_back(delivery.id.clone());
         state.trim(&self.bounds);
         Ok(accepted)
+    }
+
+    async fn find_delivery(&self, delivery: &DeliveryId) -> Result<Option<RunId>> {
+        Ok(self.state().deliveries.get(delivery).map(|(_, run)| *run))
     }
 
     async fn claim(&self, lease: Duration) -> Result<Option<Claim>> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ccc_core::event::{Delivery, IssueEvent};
 use ccc_core::run::{ActorCheck, RunRecord};
 use ccc_core::run_store::{Accepted, Claim, Fence, LogEntry, Renewal};
-use ccc_core::{Clock, Outcome, Progress, Result, RunId, RunStore, async_trait};
+use ccc_core::{Clock, DeliveryId, Outcome, Progress, Result, RunId, RunStore, async_trait};
 use jiff::Timestamp;
 use rusqlite::Connection;
 
@@ -111,6 +111,11 @@ impl RunStore for SqliteRunStore {
             accept::accept(tx, now, bounds, &delivery, &event, check)
         })
         .await
+    }
+
+    async fn find_delivery(&self, delivery: &DeliveryId) -> Result<Option<RunId>> {
+        let delivery = delivery.clone();
+        self.read("run_store.find_delivery", move |tx| accept::run_of_delivery(tx, &delivery)).await
     }
 
     async fn claim(&self, lease: Duration) -> Result<Option<Claim>> {

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use super::VcsHost;
 use super::access::{Access, Grant, Permission};
 use super::records::{
-    BotIdentity, Comment, Issue, MissedDelivery, NewPullRequest, PullRequest, ReactionTarget,
-    Repository, RequestQuota,
+    BotIdentity, Comment, Issue, NewPullRequest, PullRequest, ReactionTarget, Repository,
+    RequestQuota,
 };
 use crate::Result;
 use crate::event::{Actor, RepoRef};
@@ -94,13 +94,5 @@ impl<T: VcsHost + ?Sized> VcsHost for Arc<T> {
 
     fn request_quota(&self, repo: &RepoRef) -> Option<RequestQuota> {
         (**self).request_quota(repo)
-    }
-
-    async fn missed_deliveries(&self, since: Timestamp) -> Result<Vec<MissedDelivery>> {
-        (**self).missed_deliveries(since).await
-    }
-
-    async fn redeliver(&self, delivery: &MissedDelivery) -> Result<()> {
-        (**self).redeliver(delivery).await
     }
 }

@@ -8,8 +8,8 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use ccc_core::event::{Actor, RepoRef};
 use ccc_core::vcs::{
-    Access, BotIdentity, Comment, Grant, Issue, MissedDelivery, NewPullRequest, Permission,
-    PullRequest, ReactionTarget, Repository, RequestQuota,
+    Access, BotIdentity, Comment, Grant, Issue, NewPullRequest, Permission, PullRequest,
+    ReactionTarget, Repository, RequestQuota,
 };
 use ccc_core::{Result, Secret, VcsHost};
 use jiff::Timestamp;
@@ -123,15 +123,5 @@ impl VcsHost for GitHub {
 
     fn request_quota(&self, repo: &RepoRef) -> Option<RequestQuota> {
         self.tokens.quota(repo)
-    }
-
-    async fn missed_deliveries(&self, since: Timestamp) -> Result<Vec<MissedDelivery>> {
-        let done = self.read_missed(since).await;
-        done.map_err(|e| e.with_operation("vcs_host.missed_deliveries"))
-    }
-
-    async fn redeliver(&self, delivery: &MissedDelivery) -> Result<()> {
-        let done = self.send_again(delivery).await;
-        done.map_err(|e| e.with_operation("vcs_host.redeliver"))
     }
 }

@@ -3,7 +3,7 @@
 use ccc_core::event::{Delivery, IssueEvent};
 use ccc_core::run::ActorCheck;
 use ccc_core::run_store::{Accepted, PendingRuns, check_pending};
-use ccc_core::{Error, ErrorKind, Progress, Result, RunId};
+use ccc_core::{DeliveryId, Error, ErrorKind, Progress, Result, RunId};
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
@@ -46,6 +46,13 @@ fn known_delivery(tx: &Connection, delivery: &Delivery) -> Result<Option<Accepte
         return Err(Error::new(ErrorKind::Conflict, line));
     }
     Ok(Some(Accepted { run: run.parse()?, duplicate: true }))
+}
+
+/// Returns the run that handles the delivery with the id `delivery`, if the id is stored.
+pub(super) fn run_of_delivery(tx: &Connection, delivery: &DeliveryId) -> Result<Option<RunId>> {
+    let find = "SELECT run FROM deliveries WHERE id = ?1";
+    let run = statement::row(tx, find, [delivery.as_str()], |row| row.get::<_, String>(0))?;
+    run.map(|run| run.parse()).transpose()
 }
 
 /// Returns the unfinished run with the request and the actor of `event`.

@@ -30,6 +30,7 @@ macro_rules! run_store_conformance {
             [
                 a_new_delivery_is_stored_with_a_waiting_run,
                 a_repeated_delivery_returns_the_first_run,
+                a_delivery_is_found_by_its_id,
                 a_known_delivery_with_another_body_is_a_conflict,
                 opening_and_labelling_an_issue_starts_one_run,
                 every_comment_starts_its_own_run,

@@ -214,26 +214,3 @@ pub async fn a_pull_request_is_opened_once(fixture: &Fixture) {
         second.expect("`open_pull_request` must succeed for a branch that has a pull request");
     assert_eq!(second, first, "`open_pull_request` must return the existing pull request");
 }
-
-/// Checks that `missed_deliveries` returns only deliveries that were sent at or after the time
-/// `since`, the oldest first. If the VCS host has no delivery log, `missed_deliveries` must fail
-/// with [`ErrorKind::Unsupported`].
-pub async fn missed_deliveries_are_listed_or_unsupported(fixture: &Fixture) {
-    let since = fixture.clock.now() - Duration::from_secs(3_600);
-    match fixture.host.missed_deliveries(since).await {
-        Ok(missed) => {
-            let sorted = missed.is_sorted_by_key(|delivery| delivery.delivered_at);
-            let rule = "`missed_deliveries` must return the oldest delivery first";
-            assert!(sorted, "{rule}: {missed:?}");
-            let recent = missed.iter().all(|delivery| delivery.delivered_at >= since);
-            let rule = "`missed_deliveries` must return no delivery that was sent before `since`";
-            assert!(recent, "{rule} ({since}): {missed:?}");
-        }
-        Err(error) => assert_eq!(
-            error.kind(),
-            ErrorKind::Unsupported,
-            "`missed_deliveries` must succeed or fail with the error kind Unsupported, but failed \
-             with: {error}"
-        ),
-    }
-}
