@@ -20,6 +20,7 @@ pub mod policy;
 #[cfg(unix)]
 pub mod private_dir;
 pub mod progress;
+pub mod reconciler;
 mod remedy;
 mod repeated_line;
 pub mod run;

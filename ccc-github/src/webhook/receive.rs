@@ -127,7 +127,7 @@ fn meaning_of(event: &str, json: &str, host: &str) -> Result<Meaning, Rejection>
 ///
 /// The checks are those of [`Webhook::receive`], in the same order, except that of the signature: the
 /// log comes from GitHub's API, over TLS, and only to the holder of the App's key. GitHub shows a
-/// payload as JSON, also if it was sent as a form.
+/// payload as JSON, also if it was sent as a form (spec: W8c).
 ///
 /// # Errors
 /// The [`Rejection`] of the first check that fails.

@@ -73,6 +73,7 @@ async fn changes_of_an_issue_arrive_as_events() {
 
 #[tokio::test]
 async fn a_delivery_that_was_not_stored_is_in_the_log_and_can_be_sent_again() {
+    // spec: W8a
     let world = world().await;
     let github = world.github();
     let (events, _server) = listen(&world).await;
@@ -111,6 +112,7 @@ async fn a_delivery_that_was_not_stored_is_in_the_log_and_can_be_sent_again() {
 
 #[tokio::test]
 async fn an_app_that_github_refuses_is_told_apart_from_an_outage() {
+    // spec: W8d
     let world = world().await;
     for (status, message, expected) in [
         (403, "This GitHub App has been suspended", ErrorKind::PermissionDenied),

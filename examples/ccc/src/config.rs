@@ -26,7 +26,7 @@ mod table;
 
 pub use agent::AgentConfig;
 pub use environment::environment;
-pub use github::GitHubConfig;
+pub use github::{GitHubConfig, MissedDeliveriesKind};
 pub use model::ModelConfig;
 pub use runner::RunnerConfig;
 pub(crate) use secret::shown_path;

@@ -45,6 +45,7 @@ pub(crate) async fn check(inner: &Inner) -> (bool, Value) {
     let healthy = [&*store, &*runner, &*disk, runs].iter().all(|check| *check == "ok");
     let mut warnings = inner.warnings.clone();
     warnings.extend(inner.app.iter().flat_map(|app| app.warnings()));
+    warnings.extend(inner.reconciler.iter().filter_map(|reconciler| reconciler.problem()));
     let app_id = inner.app.as_ref().and_then(|app| app.app_id());
     let uptime = inner.clock.now().duration_since(inner.started).as_secs();
     let body = json!({

@@ -10,6 +10,7 @@ mod cli {
     mod fixture;
     mod host_failures;
     mod local_repositories;
+    mod missed;
     mod proxy_and_ca;
     mod restart;
     mod run;

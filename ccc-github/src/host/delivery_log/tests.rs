@@ -12,6 +12,7 @@ fn content(guid: &str, headers: &[(&str, &str)], payload: &str) -> Result<SentCo
 
 #[test]
 fn a_request_of_the_log_passes_the_checks_of_a_delivery() {
+    // spec: W8c
     const TYPE: (&str, &str) = ("Content-Type", "application/json");
     let id = ("X-GitHub-Delivery", "one");
     let issues = ("X-GitHub-Event", "issues");

@@ -46,6 +46,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     text("github.ca_file", "a path, such as /etc/ccc/ca.pem"),
     text("github.proxy", "a URL, such as http://proxy.example.com:3128"),
     toml("github.write_spacing_ms", "a number of milliseconds, such as 1000"),
+    text("github.missed_deliveries", "redeliver or log"),
     text("store.kind", "file, durable-object or memory"),
     text("store.directory", "a path, such as /var/lib/ccc/credentials"),
     text("store.key_file", "a path, such as /etc/ccc/key"),

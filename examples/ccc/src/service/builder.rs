@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use ccc_core::dispatcher::{Dispatcher, DispatcherConfig};
 use ccc_core::observe::Observers;
-use ccc_core::{Agent, ContainerRunner, CredentialStore, Observer, Result, RunStore, VcsHost};
+use ccc_core::{
+    Agent, Clock, ContainerRunner, CredentialStore, DeliveryLog, Observer, Result, RunStore,
+    VcsHost,
+};
 use ccc_github::{GitHub, Webhook};
 use ccc_store::{Bounds, MemoryRunStore, SqliteRunStore};
 
@@ -15,6 +18,7 @@ use crate::health_probes::Probes;
 use crate::observers::LogObserver;
 use crate::pipeline::{open_data_dir, pipeline};
 use crate::service::inner::Inner;
+use crate::service::reconciliation::Reconciliation;
 use crate::service::stop_limits::StopLimits;
 use crate::stored_credentials::StoredCredentials;
 use crate::weakening::weakenings;
@@ -55,6 +59,7 @@ pub struct ServiceBuilder {
     host: Option<OwnHost>,
     credentials: Option<Arc<dyn CredentialStore>>,
     runs: Option<Arc<dyn RunStore>>,
+    deliveries: Option<Arc<dyn DeliveryLog>>,
     observers: Vec<Arc<dyn Observer>>,
     log: bool,
     stored: StoredCredentials,
@@ -77,6 +82,7 @@ impl ServiceBuilder {
             host: None,
             credentials: None,
             runs: None,
+            deliveries: None,
             observers: Vec::new(),
             log: true,
             stored: StoredCredentials::default(),
@@ -141,6 +147,13 @@ impl ServiceBuilder {
     /// Sets the run store, which replaces the store that `runs.store` names.
     pub fn runs(mut self, runs: impl RunStore) -> Self {
         self.runs = Some(Arc::new(runs));
+        self
+    }
+
+    /// Sets the log of deliveries, from which the service gets missed deliveries. It replaces the log
+    /// of the configured GitHub. A host other than GitHub has no log without this setter.
+    pub fn delivery_log(mut self, log: impl DeliveryLog) -> Self {
+        self.deliveries = Some(Arc::new(log));
         self
     }
 
@@ -214,19 +227,9 @@ impl ServiceBuilder {
         let pipeline = pipeline(config, git, host, adapters, Arc::new(Observers(observers)))?;
         pipeline.runner().check().await?;
         let clock = Arc::clone(pipeline.clock());
-        let runs = match (self.runs, config.runs.store) {
-            (Some(runs), _) => runs,
-            (None, RunStoreKind::Sqlite) => {
-                let path = config.data_dir()?.join("runs.sqlite");
-                let bounds = Bounds::on_disk();
-                Arc::new(SqliteRunStore::open(&path, Arc::clone(&clock), bounds).await?)
-            }
-            (None, RunStoreKind::Memory) => {
-                let line =
-                    "runs are stored in memory: accepted runs are lost when this process ends";
-                warnings.push(line.to_owned());
-                Arc::new(MemoryRunStore::new(Arc::clone(&clock)))
-            }
+        let runs = match self.runs {
+            Some(runs) => runs,
+            None => run_store(config, &clock, &mut warnings).await?,
         };
         let mut dispatching = DispatcherConfig::default()
             .with_refuse_unless_serving(true)
@@ -234,6 +237,8 @@ impl ServiceBuilder {
         dispatching.concurrency = config.runs.concurrency.unwrap_or(dispatching.concurrency);
         let dispatcher = Arc::new(Dispatcher::new(pipeline, runs, dispatching));
         let started = clock.now();
+        let log = self.deliveries;
+        let reconciler = reconciliation(config, log, github.as_ref(), &dispatcher);
         Ok(Inner {
             dispatcher,
             webhook,
@@ -241,6 +246,7 @@ impl ServiceBuilder {
             started,
             app,
             github,
+            reconciler,
             warnings,
             probes: Probes::default(),
             trusted_proxies: config.server.trusted_proxies.clone(),
@@ -248,6 +254,37 @@ impl ServiceBuilder {
             stop: self.stop,
         })
     }
+}
+
+/// Opens the configured run store. Adds a warning to `warnings` if the store loses runs.
+async fn run_store(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+    warnings: &mut Vec<String>,
+) -> Result<Arc<dyn RunStore>> {
+    let clock = Arc::clone(clock);
+    Ok(match config.runs.store {
+        RunStoreKind::Sqlite => {
+            let path = config.data_dir()?.join("runs.sqlite");
+            Arc::new(SqliteRunStore::open(&path, clock, Bounds::on_disk()).await?)
+        }
+        RunStoreKind::Memory => {
+            let line = "runs are stored in memory: accepted runs are lost when this process ends";
+            warnings.push(line.to_owned());
+            Arc::new(MemoryRunStore::new(clock))
+        }
+    })
+}
+
+/// Returns the reconciler for the deliveries of `log`, or else of the log of `github`.
+fn reconciliation(
+    config: &Config,
+    log: Option<Arc<dyn DeliveryLog>>,
+    github: Option<&Arc<GitHub>>,
+    dispatcher: &Arc<Dispatcher>,
+) -> Option<Reconciliation> {
+    let log = log.or_else(|| github.map(|github| Arc::clone(github) as Arc<dyn DeliveryLog>))?;
+    Some(Reconciliation::new(log, dispatcher, config.github.missed_deliveries.into()))
 }
 
 /// The client of the configured GitHub, the webhook, and the GitHub App that both use.
