@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::event::{Actor, RepoRef};
-use crate::{Error, ErrorKind, Result};
+use crate::{BranchName, Error, ErrorKind, Result};
 
 mod access;
 mod arc;
@@ -225,6 +225,20 @@ pub trait VcsHost: Debug + Send + Sync + 'static {
     /// Returns the pull request of the branch `new.head`. If the branch has no open or closed pull
     /// request, opens a pull request with the content of `new` first.
     async fn open_pull_request(&self, repo: &RepoRef, new: &NewPullRequest) -> Result<PullRequest>;
+
+    /// Returns the open or closed pull request that the service opened for the branch `head`, or
+    /// `None` if there is none. A run whose state was restored from a backup finds its own pull
+    /// request with this method.
+    ///
+    /// The default implementation always returns `None`: the pull request is not known.
+    async fn find_pull_request(
+        &self,
+        repo: &RepoRef,
+        head: &BranchName,
+    ) -> Result<Option<PullRequest>> {
+        let _ = (repo, head);
+        Ok(None)
+    }
 
     /// Explains why the host refused a push, and how to resolve the refusal. The explanation has
     /// the form of an error message, without a full stop at the end. Returns `None` if `output`, the

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 
 mod accept;
+mod backup;
 mod claims;
 mod database;
 mod errors;
@@ -75,6 +76,45 @@ impl SqliteRunStore {
         let database = tokio::task::spawn_blocking(move || Database::open(&path)).await;
         let database = database.map_err(|error| errors::ended().with_source(error))??;
         Ok(Self { clock, bounds, database })
+    }
+
+    /// Writes a backup of the database in the file `database` to the file `to`, which must be empty or
+    /// not exist. The backup also contains `files`, each with its name. The contents of `files` are
+    /// not encrypted further. Another process can use the database at the same time: the backup is the
+    /// state of the database at one moment.
+    ///
+    /// # Errors
+    /// [`NotFound`](ccc_core::ErrorKind::NotFound) if the database does not exist.
+    /// [`Unsupported`](ccc_core::ErrorKind::Unsupported) if the file is another database, or if a newer
+    /// version of this program has written it.
+    /// [`Unavailable`](ccc_core::ErrorKind::Unavailable) if a file cannot be read or written.
+    pub async fn back_up(database: &Path, to: &Path, files: Vec<(String, Vec<u8>)>) -> Result<()> {
+        let (database, to) = (database.to_owned(), to.to_owned());
+        let done =
+            tokio::task::spawn_blocking(move || backup::back_up(&database, &to, &files)).await;
+        done.map_err(|error| errors::ended().with_source(error))?
+    }
+
+    /// Replaces the database in the file `database` by the one in `backup`, a file that
+    /// [`back_up`](Self::back_up) has written. The former database becomes the file `replaced`, in
+    /// the same directory. Returns the other files of the backup. After an error, the former database
+    /// is unchanged.
+    ///
+    /// # Errors
+    /// [`Conflict`](ccc_core::ErrorKind::Conflict) if another process uses the database.
+    /// [`Unsupported`](ccc_core::ErrorKind::Unsupported) if `backup` is no backup, or if a newer version
+    /// of this program has written it. [`Corrupt`](ccc_core::ErrorKind::Corrupt) if it is damaged.
+    /// [`Unavailable`](ccc_core::ErrorKind::Unavailable) if a file cannot be read or written.
+    pub async fn restore(
+        backup: &Path,
+        database: &Path,
+        replaced: &Path,
+    ) -> Result<Vec<(String, Vec<u8>)>> {
+        let [backup, database, replaced] = [backup, database, replaced].map(Path::to_owned);
+        let restored =
+            tokio::task::spawn_blocking(move || backup::restore(&backup, &database, &replaced))
+                .await;
+        restored.map_err(|error| errors::ended().with_source(error))?
     }
 
     /// Applies `change` at the current time of the store's clock.

@@ -19,8 +19,8 @@ use crate::vcs::{
     ReactionTarget, Repository, RequestQuota,
 };
 use crate::{
-    Agent, Container, ContainerRunner, CredentialKey, CredentialStore, DeliveryId, DeliveryLog,
-    Outcome, Result, RunId, RunStore, Secret, VcsHost,
+    Agent, BranchName, Container, ContainerRunner, CredentialKey, CredentialStore, DeliveryId,
+    DeliveryLog, Outcome, Result, RunId, RunStore, Secret, VcsHost,
 };
 
 /// A wrapper that forwards each call to an adapter. The wrapper's [`Faults`] value numbers the
@@ -215,6 +215,13 @@ impl<T: VcsHost> VcsHost for Faulty<T> {
     }
     async fn open_pull_request(&self, repo: &RepoRef, new: &NewPullRequest) -> Result<PullRequest> {
         through!(self, "vcs_host.open_pull_request", open_pull_request(repo, new))
+    }
+    async fn find_pull_request(
+        &self,
+        repo: &RepoRef,
+        head: &BranchName,
+    ) -> Result<Option<PullRequest>> {
+        through!(self, "vcs_host.find_pull_request", find_pull_request(repo, head))
     }
     fn explain_push_refusal(&self, output: &str) -> Option<String> {
         self.inner.explain_push_refusal(output)

@@ -19,8 +19,8 @@ use crate::vcs::{
     ReactionTarget, Repository,
 };
 use crate::{
-    Clock, ContainerRunner, CredentialKey, CredentialStore, DeliveryId, DeliveryLog, Intake,
-    Observer, Outcome, Progress, Result, RunId, RunStore, Secret, VcsHost,
+    BranchName, Clock, ContainerRunner, CredentialKey, CredentialStore, DeliveryId, DeliveryLog,
+    Intake, Observer, Outcome, Progress, Result, RunId, RunStore, Secret, VcsHost,
 };
 
 mock! {
@@ -169,6 +169,11 @@ mock! {
             body: &str,
         ) -> Result<()>;
         async fn open_pull_request(&self, repo: &RepoRef, new: &NewPullRequest) -> Result<PullRequest>;
+        async fn find_pull_request(
+            &self,
+            repo: &RepoRef,
+            head: &BranchName,
+        ) -> Result<Option<PullRequest>>;
         fn explain_push_refusal(&self, output: &str) -> Option<String>;
     }
 }

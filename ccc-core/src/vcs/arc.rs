@@ -12,6 +12,7 @@ use super::records::{
     BotIdentity, Comment, Issue, NewPullRequest, PullRequest, ReactionTarget, Repository,
     RequestQuota,
 };
+use crate::BranchName;
 use crate::Result;
 use crate::event::{Actor, RepoRef};
 
@@ -86,6 +87,14 @@ impl<T: VcsHost + ?Sized> VcsHost for Arc<T> {
 
     async fn open_pull_request(&self, repo: &RepoRef, new: &NewPullRequest) -> Result<PullRequest> {
         (**self).open_pull_request(repo, new).await
+    }
+
+    async fn find_pull_request(
+        &self,
+        repo: &RepoRef,
+        head: &BranchName,
+    ) -> Result<Option<PullRequest>> {
+        (**self).find_pull_request(repo, head).await
     }
 
     fn explain_push_refusal(&self, output: &str) -> Option<String> {

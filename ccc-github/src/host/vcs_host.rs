@@ -11,7 +11,7 @@ use ccc_core::vcs::{
     Access, BotIdentity, Comment, Grant, Issue, NewPullRequest, Permission, PullRequest,
     ReactionTarget, Repository, RequestQuota,
 };
-use ccc_core::{Result, Secret, VcsHost};
+use ccc_core::{BranchName, Result, Secret, VcsHost};
 use jiff::Timestamp;
 
 use crate::host::github::GitHub;
@@ -115,6 +115,18 @@ impl VcsHost for GitHub {
     async fn open_pull_request(&self, repo: &RepoRef, new: &NewPullRequest) -> Result<PullRequest> {
         let done = self.find_or_open(repo, new).await;
         done.map_err(|e| e.with_operation("vcs_host.open_pull_request"))
+    }
+
+    async fn find_pull_request(
+        &self,
+        repo: &RepoRef,
+        head: &BranchName,
+    ) -> Result<Option<PullRequest>> {
+        let find = async {
+            let author = self.bot().await?.id;
+            Ok::<_, ccc_core::Error>(self.find_pull(repo, head, Some(author)).await?)
+        };
+        find.await.map_err(|e| e.with_operation("vcs_host.find_pull_request"))
     }
 
     fn explain_push_refusal(&self, output: &str) -> Option<String> {

@@ -10,11 +10,16 @@ use super::errors;
 use super::ownership::private_file;
 
 /// The mark of a database of this store: the letters `cccr`.
-const APPLICATION_ID: i64 = 0x6363_6372;
+pub(super) const APPLICATION_ID: i64 = 0x6363_6372;
 
 /// The statements that change a database of version `n` to version `n + 1`, by `n`. Version 0 is an
 /// empty database.
 const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
+
+/// Returns the newest version of a database.
+pub(super) fn newest_version() -> i64 {
+    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
+}
 
 /// Opens the database in the file `path` to write, and creates it if it does not exist. Ends the leases
 /// of an earlier process.
@@ -52,13 +57,13 @@ pub(super) fn close(connection: &Connection) {
     let _ = connection.execute_batch("UPDATE totals SET value = 0 WHERE name = 'open'");
 }
 
-fn pragma(connection: &Connection, name: &str) -> Result<i64> {
+pub(super) fn pragma(connection: &Connection, name: &str) -> Result<i64> {
     let value = connection.pragma_query_value(None, name, |row| row.get(0));
     value.map_err(|error| errors::of(&error))
 }
 
-/// Checks whether this program can use the database.
-fn check_kind(connection: &Connection, path: &Path) -> Result<()> {
+/// Checks whether this program can use the database in the file `path`.
+pub(super) fn check_kind(connection: &Connection, path: &Path) -> Result<()> {
     let version = pragma(connection, "user_version")?;
     let id = pragma(connection, "application_id")?;
     let path = path.display();
@@ -71,7 +76,7 @@ fn check_kind(connection: &Connection, path: &Path) -> Result<()> {
     }
     let line = if id != APPLICATION_ID {
         format!("the file {path} is not a database of the run store: choose another file")
-    } else if version > i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX) {
+    } else if version > newest_version() {
         format!(
             "a newer version of this program has written the run store {path}: use that version, or restore \
              a backup"

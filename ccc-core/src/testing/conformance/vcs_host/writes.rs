@@ -201,6 +201,10 @@ pub async fn a_pull_request_is_opened_once(fixture: &Fixture) {
         body: "A body.".to_owned(),
         draft: false,
     };
+    let find = async || fixture.host.find_pull_request(&fixture.repo, &fixture.branch).await;
+    let none = find().await.expect("`find_pull_request` must succeed");
+    let rule = "`find_pull_request` must return `None` for a branch without a pull request";
+    assert_eq!(none, None, "{rule}");
     let first = fixture.host.open_pull_request(&fixture.repo, &new).await;
     let first = first.expect("`open_pull_request` must open a pull request");
     assert_eq!(
@@ -213,4 +217,8 @@ pub async fn a_pull_request_is_opened_once(fixture: &Fixture) {
     let second =
         second.expect("`open_pull_request` must succeed for a branch that has a pull request");
     assert_eq!(second, first, "`open_pull_request` must return the existing pull request");
+    // A host can also not know it.
+    let found = find().await.expect("`find_pull_request` must succeed");
+    let same = found.is_none_or(|found| found == first);
+    assert!(same, "`find_pull_request` must return the pull request of the branch");
 }
