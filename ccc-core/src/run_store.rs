@@ -166,6 +166,10 @@ pub trait RunStore: Debug + Send + Sync + 'static {
     /// returns the new run. Two actors never share a run, because one of them may lose the
     /// permission to start runs before the run starts.
     ///
+    /// Deliveries can arrive in any order. If a finished run of the same request
+    /// [served it](Outcome::serves_request), and `event` [is not later](IssueEvent::is_not_later_than)
+    /// than the event of this run, stores `delivery` and returns this run as a duplicate.
+    ///
     /// # Errors
     /// [`Conflict`](crate::ErrorKind::Conflict) if the id of `delivery` is known with a different
     /// body. [`Unavailable`](crate::ErrorKind::Unavailable) if the store is full. The errors of

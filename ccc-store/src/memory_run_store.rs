@@ -76,7 +76,8 @@ impl RunStore for MemoryRunStore {
             }
             return Ok(Accepted { run: *run, duplicate: true });
         }
-        let accepted = match state.unfinished_run_of(event) {
+        let known = state.unfinished_run_of(event).or_else(|| state.run_that_served(event));
+        let accepted = match known {
             Some(run) => Accepted { run, duplicate: true },
             None => {
                 let event = stored_event(event);

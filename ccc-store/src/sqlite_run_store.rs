@@ -186,6 +186,7 @@ impl RunStore for SqliteRunStore {
         let outcome = outcome.clone();
         self.write("run_store.finish", move |tx, now, bounds| {
             claims::finish(tx, now, bounds, run, fence, &outcome)?;
+            retention::trim_by_age(tx, now, bounds)?;
             retention::trim(tx, bounds)
         })
         .await

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use ccc_core::event::IssueEvent;
-use ccc_core::run::ActorCheck;
+use ccc_core::run::{ActorCheck, RunState};
 use ccc_core::run_store::{Fence, PendingRuns, check_pending};
 use ccc_core::{DeliveryId, Error, ErrorKind, Result, RunId};
 use jiff::Timestamp;
@@ -62,6 +62,18 @@ impl State {
             entry.request == request && entry.record.event.actor.id == event.actor.id
         });
         same.next().map(|entry| entry.record.run)
+    }
+
+    /// Returns the newest run that served the request of `event`, if `event` is not later.
+    pub(super) fn run_that_served(&self, event: &IssueEvent) -> Option<RunId> {
+        let request = event.trigger_key();
+        let served = |entry: &&Entry| match &entry.record.state {
+            RunState::Finished { outcome } => outcome.serves_request(),
+            _ => false,
+        };
+        let runs = self.runs.values().rev().filter(|entry| entry.request == request).filter(served);
+        let mut later = runs.filter(|entry| event.is_not_later_than(&entry.record.event));
+        later.next().map(|entry| entry.record.run)
     }
 
     /// Checks whether the store may add a run for `event` with `check`. Runs with the check
@@ -162,7 +174,7 @@ impl State {
         for (run, entry) in self.runs.iter().rev().filter(|(_, entry)| entry.is_finished()) {
             runs += 1;
             bytes = bytes.saturating_add(entry.bytes());
-            if runs > bounds.finished || bytes > bounds.event_bytes {
+            if runs > bounds.finished || bytes > bounds.finished_bytes {
                 removed.push(*run);
             }
         }

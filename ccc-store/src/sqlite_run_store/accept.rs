@@ -1,14 +1,18 @@
 //! Acceptance of deliveries.
 
 use ccc_core::event::{Delivery, IssueEvent};
-use ccc_core::run::ActorCheck;
+use ccc_core::run::{ActorCheck, RunState};
 use ccc_core::run_store::{Accepted, PendingRuns, check_pending};
 use ccc_core::{DeliveryId, Error, ErrorKind, Progress, Result, RunId};
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
+use super::records::{COLUMNS, Stored};
 use super::{records, retention, statement};
 use crate::bounds::{Bounds, full, stored_event};
+
+/// Maximum number of finished runs of a request that are compared with a delivery.
+const MAX_SERVED: usize = 50;
 
 /// Stores `delivery` and a new run for `event`, or returns the run that exists already.
 pub(super) fn accept(
@@ -22,15 +26,21 @@ pub(super) fn accept(
     if let Some(known) = known_delivery(tx, delivery)? {
         return Ok(known);
     }
-    let accepted = match unfinished_run(tx, event)? {
+    let known = match unfinished_run(tx, event)? {
+        None => run_that_served(tx, event)?,
+        known => known,
+    };
+    let accepted = match known {
         Some(run) => Accepted { run, duplicate: true },
         None => Accepted { run: add_run(tx, now, bounds, event, check)?, duplicate: false },
     };
-    let add = "INSERT INTO deliveries (id, body_sha256, run) VALUES (?1, ?2, ?3)";
-    let values = params![delivery.id.as_str(), delivery.body_sha256, accepted.run.to_string()];
+    let add = "INSERT INTO deliveries (id, body_sha256, run, received_at) VALUES (?1, ?2, ?3, ?4)";
+    let (id, run) = (delivery.id.as_str(), accepted.run.to_string());
+    let values = params![id, delivery.body_sha256, run, records::nanoseconds(now)];
     statement::execute(tx, add, values)?;
     records::add_to_total(tx, "deliveries", 1)?;
-    retention::trim_deliveries(tx, bounds)?;
+    retention::trim_deliveries(tx, now, bounds)?;
+    retention::trim_by_age(tx, now, bounds)?;
     Ok(accepted)
 }
 
@@ -61,6 +71,19 @@ fn unfinished_run(tx: &Connection, event: &IssueEvent) -> Result<Option<RunId>> 
     let key = params![event.trigger_key(), actor_key(event)];
     let run = statement::row(tx, find, key, |row| row.get::<_, String>(0))?;
     run.map(|run| run.parse()).transpose()
+}
+
+/// Returns the newest run that served the request of `event`, if `event` is not later (spec: W10b).
+fn run_that_served(tx: &Connection, event: &IssueEvent) -> Result<Option<RunId>> {
+    let find = format!(
+        "SELECT {COLUMNS} FROM runs WHERE state = 2 AND request = ?1 ORDER BY number DESC LIMIT {MAX_SERVED}"
+    );
+    let runs = statement::rows(tx, &find, [event.trigger_key()], Stored::read)?;
+    let served = runs.into_iter().filter_map(|run| run.parse().ok()).find(|run| {
+        let RunState::Finished { outcome } = &run.state else { return false };
+        outcome.serves_request() && event.is_not_later_than(&run.event)
+    });
+    Ok(served.map(|run| run.run))
 }
 
 fn add_run(

@@ -14,7 +14,7 @@ pub(super) const APPLICATION_ID: i64 = 0x6363_6372;
 
 /// The statements that change a database of version `n` to version `n + 1`, by `n`. Version 0 is an
 /// empty database.
-const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema_2.sql")];
 
 /// Returns the newest version of a database.
 pub(super) fn newest_version() -> i64 {

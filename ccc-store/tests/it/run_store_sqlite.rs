@@ -244,6 +244,7 @@ async fn the_oldest_finished_runs_logs_and_deliveries_are_removed() {
         .with_unfinished(20)
         .with_finished(10)
         .with_deliveries(15)
+        .with_delivery_age(Duration::ZERO)
         .with_log_bytes(100_000)
         .with_log_lines(50);
     let store = place.open_with(bounds).await.unwrap();
@@ -275,4 +276,72 @@ async fn the_oldest_finished_runs_logs_and_deliveries_are_removed() {
     }
     let error = place.accept(&store, 200).await.unwrap_err();
     assert!(error.is_retryable() && error.retry_after().is_some(), "{error}");
+}
+
+#[tokio::test]
+async fn ended_runs_are_removed_by_age_and_unfinished_runs_are_not() {
+    // spec: Q11d, W7
+    let place = Place::new();
+    let day = Duration::from_secs(24 * 60 * 60);
+    let bounds = Bounds::on_disk().with_finished_age(day * 7);
+    let store = place.open_with(bounds).await.unwrap();
+    let outcome = Outcome::Answered { answer: String::new() };
+    let old = place.accept(&store, 1).await.unwrap().run;
+    let waiting = place.accept(&store, 2).await.unwrap().run;
+    let claim = store.claim(LEASE).await.unwrap().unwrap();
+    store.append_log(old, claim.fence, &[line("x")]).await.unwrap();
+    store.finish(old, claim.fence, &outcome).await.unwrap();
+    place.clock.advance(day * 6);
+    let recent = place.accept(&store, 3).await.unwrap().run;
+    assert!(store.get(old).await.unwrap().is_some());
+    place.clock.advance(day * 2);
+    let last = place.accept(&store, 4).await.unwrap().run;
+    let runs: Vec<_> = store.list(None, 10).await.unwrap().iter().map(|it| it.run).collect();
+    assert_eq!(runs, [last, recent, waiting]);
+    // The id of the delivery is stored for longer than its run.
+    assert_eq!(place.accept(&store, 1).await.unwrap(), Accepted { run: old, duplicate: true });
+    assert_eq!(store.tail_log(old, 0, 1).await.unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+#[tokio::test]
+async fn delivery_ids_are_stored_for_thirty_days() {
+    // spec: W7
+    let place = Place::new();
+    let day = Duration::from_secs(24 * 60 * 60);
+    let store = place.open_with(Bounds::on_disk().with_deliveries(2)).await.unwrap();
+    place.accept(&store, 1).await.unwrap();
+    place.accept(&store, 2).await.unwrap();
+    place.clock.advance(day * 29);
+    let refused = place.accept(&store, 3).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unavailable);
+    assert!(refused.retry_after().is_some() && refused.to_string().contains("delivery ids"));
+    // The refusal has changed nothing.
+    assert_eq!(store.list(None, 10).await.unwrap().len(), 2);
+    assert!(place.accept(&store, 1).await.unwrap().duplicate);
+    place.clock.advance(day);
+    assert!(!place.accept(&store, 3).await.unwrap().duplicate);
+    let id = |number: u64| DeliveryId::new(format!("d-{number}")).unwrap();
+    assert_eq!(store.find_delivery(&id(1)).await.unwrap(), None);
+    assert!(store.find_delivery(&id(2)).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_database_of_version_1_is_converted() {
+    // spec: W7
+    let place = Place::new();
+    let old = rusqlite::Connection::open(place.path()).unwrap();
+    old.execute_batch(include_str!("../../src/sqlite_run_store/schema.sql")).unwrap();
+    let mark = "PRAGMA application_id = 1667457906; PRAGMA user_version = 1;
+        INSERT INTO deliveries (id, body_sha256, run) VALUES
+            ('d-1', zeroblob(32), '01998877-0000-7000-8000-000000000001');
+        UPDATE totals SET value = 1 WHERE name = 'deliveries';";
+    old.execute_batch(mark).unwrap();
+    drop(old);
+    std::fs::set_permissions(place.path(), std::fs::Permissions::from_mode(0o600)).unwrap();
+    let now = "2026-01-01T00:00:00Z".parse::<Timestamp>().unwrap();
+    place.clock.advance(now.duration_since(Timestamp::UNIX_EPOCH).unsigned_abs());
+    let store = place.open_with(Bounds::on_disk().with_deliveries(1)).await.unwrap();
+    assert!(place.accept(&store, 1).await.unwrap().duplicate);
+    let refused = place.accept(&store, 2).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unavailable, "{refused}");
 }

@@ -40,6 +40,8 @@ macro_rules! run_store_conformance {
                 concurrent_accepts_of_one_trigger_make_one_run,
                 the_same_request_of_two_actors_is_two_runs,
                 a_served_request_is_not_run_again,
+                an_older_delivery_of_a_served_request_starts_nothing,
+                an_older_delivery_of_a_request_that_was_not_served_starts_its_run,
                 a_request_that_was_not_served_is_run_by_its_own_actor,
                 a_run_that_has_passed_authorize_comes_before_its_request_is_run_again,
                 actors_and_repositories_take_turns,

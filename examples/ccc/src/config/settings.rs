@@ -90,6 +90,8 @@ pub(super) const SETTINGS: &[Setting] = &[
     text("runs.store", "sqlite or memory"),
     toml("runs.concurrency", "a number of runs, such as 4"),
     toml("runs.attempts", "a number of attempts, such as 5"),
+    toml("runs.retention_days", "a number of days of at least 7, such as 90"),
+    toml("runs.retention_mib", "a number of MiB of at least 1, such as 1024"),
     text("policy.permission", "none, read, triage, write, maintain or admin"),
     toml("policy.allowed_actors", "a list of the ids of users, such as [583231]"),
     text("policy.label", "the name of a label, such as claude"),

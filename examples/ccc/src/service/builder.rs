@@ -9,7 +9,7 @@ use ccc_core::{
     VcsHost,
 };
 use ccc_github::{GitHub, Webhook};
-use ccc_store::{Bounds, MemoryRunStore, SqliteRunStore};
+use ccc_store::{MemoryRunStore, SqliteRunStore};
 
 use crate::adapters::{Adapters, github};
 use crate::app::{self, StoredApp};
@@ -266,7 +266,7 @@ async fn run_store(
     Ok(match config.runs.store {
         RunStoreKind::Sqlite => {
             let path = config.data_dir()?.join("runs.sqlite");
-            Arc::new(SqliteRunStore::open(&path, clock, Bounds::on_disk()).await?)
+            Arc::new(SqliteRunStore::open(&path, clock, config.runs.bounds()).await?)
         }
         RunStoreKind::Memory => {
             let line = "runs are stored in memory: accepted runs are lost when this process ends";
