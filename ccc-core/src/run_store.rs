@@ -230,6 +230,12 @@ pub trait RunStore: Debug + Send + Sync + 'static {
     /// [`NotFound`](crate::ErrorKind::NotFound) if the run does not exist.
     async fn request_cancel(&self, run: RunId) -> Result<()>;
 
+    /// Checks whether the store can store a run at this moment.
+    ///
+    /// # Errors
+    /// The error with which a write would fail.
+    async fn check(&self) -> Result<()>;
+
     /// Returns the record of `run`, or `None` if the run does not exist.
     async fn get(&self, run: RunId) -> Result<Option<RunRecord>>;
 
@@ -285,6 +291,10 @@ impl<T: RunStore + ?Sized> RunStore for Arc<T> {
 
     async fn request_cancel(&self, run: RunId) -> Result<()> {
         (**self).request_cancel(run).await
+    }
+
+    async fn check(&self) -> Result<()> {
+        (**self).check().await
     }
 
     async fn get(&self, run: RunId) -> Result<Option<RunRecord>> {

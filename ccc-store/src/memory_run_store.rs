@@ -176,6 +176,10 @@ impl RunStore for MemoryRunStore {
         Ok(())
     }
 
+    async fn check(&self) -> Result<()> {
+        Ok(())
+    }
+
     async fn get(&self, run: RunId) -> Result<Option<RunRecord>> {
         Ok(self.state().runs.get(&run).map(|entry| entry.record.clone()))
     }

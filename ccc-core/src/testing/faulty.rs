@@ -280,6 +280,9 @@ impl<T: RunStore> RunStore for Faulty<T> {
     async fn request_cancel(&self, run: RunId) -> Result<()> {
         through!(self, "run_store.request_cancel", request_cancel(run))
     }
+    async fn check(&self) -> Result<()> {
+        through!(self, "run_store.check", check())
+    }
     async fn get(&self, run: RunId) -> Result<Option<RunRecord>> {
         through!(self, "run_store.get", get(run))
     }

@@ -125,6 +125,7 @@ mock! {
         async fn advance(&self, run: RunId, fence: Fence, progress: &Progress) -> Result<()>;
         async fn finish(&self, run: RunId, fence: Fence, outcome: &Outcome) -> Result<()>;
         async fn request_cancel(&self, run: RunId) -> Result<()>;
+        async fn check(&self) -> Result<()>;
         async fn get(&self, run: RunId) -> Result<Option<RunRecord>>;
         async fn list(&self, before: Option<RunId>, limit: usize) -> Result<Vec<RunRecord>>;
         async fn append_log(&self, run: RunId, fence: Fence, entries: &[LogEntry]) -> Result<()>;

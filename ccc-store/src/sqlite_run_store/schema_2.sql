@@ -6,3 +6,6 @@ ALTER TABLE runs ADD COLUMN finished_at INTEGER;
 UPDATE runs SET finished_at = accepted_at WHERE state = 2;
 CREATE INDEX finished_by_age ON runs (finished_at) WHERE state = 2;
 CREATE INDEX finished_requests ON runs (request, number) WHERE state = 2;
+
+-- The number of checks whether the database can be written.
+INSERT INTO totals (name, value) VALUES ('checks', 0);

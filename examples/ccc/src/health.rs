@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ccc_core::Result;
+use ccc_core::{Result, RunStore};
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 
@@ -29,9 +29,7 @@ pub(crate) async fn check(inner: &Inner) -> (bool, Value) {
     // can access the disk on the thread that executes it.
     let (one, other) = (Handle::current(), Handle::current());
     let (store, runner, disk) = tokio::join!(
-        probes
-            .store
-            .check(clock, move || { word(&one.block_on(store.store().list(None, 1)).map(drop)) }),
+        probes.store.check(clock, move || { word(&one.block_on(check_store(&**store.store()))) }),
         probes
             .runner
             .check(clock, move || { word(&other.block_on(runner.pipeline().runner().check())) }),
@@ -62,6 +60,12 @@ pub(crate) async fn check(inner: &Inner) -> (bool, Value) {
         "cpu_seconds": cpu_seconds(),
     });
     (healthy, body)
+}
+
+/// Checks whether the run store can be read and written (spec: Q8).
+async fn check_store(store: &dyn RunStore) -> Result<()> {
+    store.list(None, 1).await?;
+    store.check().await
 }
 
 fn word(result: &Result<()>) -> String {

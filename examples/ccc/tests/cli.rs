@@ -9,6 +9,7 @@ mod cli {
     mod demo;
     mod docker;
     mod fixture;
+    mod full_disk;
     mod host_failures;
     mod local_repositories;
     mod missed;

@@ -70,6 +70,7 @@ macro_rules! run_store_conformance {
                 a_write_to_an_unknown_run_is_refused,
                 runs_are_listed_newest_first,
                 an_unknown_run_is_none,
+                a_store_that_works_passes_its_check,
                 log_lines_are_numbered_from_zero,
                 log_lines_persist_when_another_worker_claims_the_run,
                 a_log_belongs_to_its_run,
