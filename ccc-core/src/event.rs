@@ -91,7 +91,8 @@ pub struct IssueSnapshot {
     pub body: String,
     /// The account that wrote the issue.
     pub author: Actor,
-    /// The time at which the issue was last changed.
+    /// The time at which the issue was last changed before the host sent the delivery. Deliveries can
+    /// arrive in any order, and this time shows which of them is older (spec: W10b).
     pub updated_at: Timestamp,
 }
 
@@ -145,6 +146,17 @@ impl IssueEvent {
     pub(crate) fn is_possibly_of_template(&self) -> bool {
         matches!(self.trigger, Trigger::Labeled { .. } | Trigger::Assigned { .. })
             && self.actor.id == self.issue.author.id
+    }
+
+    /// Returns whether this event reports an earlier action on the issue than `later`, an event of the
+    /// same issue. The time of an action is that of the issue's last change
+    /// ([`IssueSnapshot::updated_at`]), as a delivery reports it. It has a resolution of one second.
+    /// Two different actions at the same time belong to one change, such as opening an issue with a
+    /// label, so that neither of them is later (spec: W10b).
+    #[must_use]
+    pub fn is_not_later_than(&self, later: &Self) -> bool {
+        let (this, other) = (self.issue.updated_at, later.issue.updated_at);
+        this < other || this == other && self.trigger != later.trigger
     }
 
     /// Returns a key that is equal for all events of one actor in one repository. The actors and

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::{Delivery, IssueEvent};
 use crate::progress::Progress;
 use crate::run::{ActorCheck, Outcome, RunRecord};
-use crate::{Error, ErrorKind, Result, RunId};
+use crate::{DeliveryId, Error, ErrorKind, Result, RunId};
 
 /// Maximum number of unfinished runs of one actor with the check [`ActorCheck::Pending`].
 pub const MAX_PENDING_PER_ACTOR: usize = 10;
@@ -146,6 +146,10 @@ pub trait RunStore: Debug + Send + Sync + 'static {
     /// returns the new run. Two actors never share a run, because one of them may lose the
     /// permission to start runs before the run starts.
     ///
+    /// Deliveries can arrive in any order. If a finished run of the same request
+    /// [served it](Outcome::serves_request), and `event` [is not later](IssueEvent::is_not_later_than)
+    /// than the event of this run, stores `delivery` and returns this run as a duplicate.
+    ///
     /// # Errors
     /// [`Conflict`](crate::ErrorKind::Conflict) if the id of `delivery` is known with a different
     /// body. [`Unavailable`](crate::ErrorKind::Unavailable) if the store is full. The errors of
@@ -156,6 +160,10 @@ pub trait RunStore: Debug + Send + Sync + 'static {
         event: &IssueEvent,
         check: ActorCheck,
     ) -> Result<Accepted>;
+
+    /// Returns the run that handles the delivery with the id `delivery`, or `None` if
+    /// [`accept`](Self::accept) has not stored this id. The run itself may no longer be in the store.
+    async fn find_delivery(&self, delivery: &DeliveryId) -> Result<Option<RunId>>;
 
     /// Claims a run that waits or whose lease has ended, and gives the caller a lease of the
     /// duration `lease`. Returns `None` if no run can be claimed.
@@ -217,6 +225,12 @@ pub trait RunStore: Debug + Send + Sync + 'static {
     /// read are among them, so that a caller can keep their resources.
     async fn unfinished(&self) -> Result<Vec<RunId>>;
 
+    /// Checks whether the store can store a run at this moment.
+    ///
+    /// # Errors
+    /// The error with which a write would fail.
+    async fn check(&self) -> Result<()>;
+
     /// Returns the record of `run`, or `None` if the run does not exist.
     async fn get(&self, run: RunId) -> Result<Option<RunRecord>>;
 
@@ -239,6 +253,10 @@ impl<T: RunStore + ?Sized> RunStore for Arc<T> {
         check: ActorCheck,
     ) -> Result<Accepted> {
         (**self).accept(delivery, event, check).await
+    }
+
+    async fn find_delivery(&self, delivery: &DeliveryId) -> Result<Option<RunId>> {
+        (**self).find_delivery(delivery).await
     }
 
     async fn claim(&self, lease: Duration) -> Result<Option<Claim>> {
@@ -271,6 +289,10 @@ impl<T: RunStore + ?Sized> RunStore for Arc<T> {
 
     async fn unfinished(&self) -> Result<Vec<RunId>> {
         (**self).unfinished().await
+    }
+
+    async fn check(&self) -> Result<()> {
+        (**self).check().await
     }
 
     async fn get(&self, run: RunId) -> Result<Option<RunRecord>> {

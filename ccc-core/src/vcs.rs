@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::event::{Actor, RepoRef};
-use crate::{Error, ErrorKind, Result};
+use crate::{BranchName, Error, ErrorKind, Result};
 
 mod access;
 mod arc;
@@ -15,8 +15,8 @@ mod records;
 
 pub use access::{Access, Grant, Permission};
 pub use records::{
-    BotIdentity, Comment, Issue, MissedDelivery, NewPullRequest, PullRequest, ReactionTarget,
-    Repository, RequestQuota,
+    BotIdentity, Comment, Issue, NewPullRequest, PullRequest, ReactionTarget, Repository,
+    RequestQuota,
 };
 
 /// A host of repositories, issues and pull requests, such as GitHub.
@@ -226,6 +226,20 @@ pub trait VcsHost: Debug + Send + Sync + 'static {
     /// request, opens a pull request with the content of `new` first.
     async fn open_pull_request(&self, repo: &RepoRef, new: &NewPullRequest) -> Result<PullRequest>;
 
+    /// Returns the open or closed pull request that the service opened for the branch `head`, or
+    /// `None` if there is none. A run whose state was restored from a backup finds its own pull
+    /// request with this method.
+    ///
+    /// The default implementation always returns `None`: the pull request is not known.
+    async fn find_pull_request(
+        &self,
+        repo: &RepoRef,
+        head: &BranchName,
+    ) -> Result<Option<PullRequest>> {
+        let _ = (repo, head);
+        Ok(None)
+    }
+
     /// Explains why the host refused a push, and how to resolve the refusal. The explanation has
     /// the form of an error message, without a full stop at the end. Returns `None` if `output`, the
     /// output of `git push`, contains no reason of the host. The explanation can contain lines of
@@ -246,34 +260,4 @@ pub trait VcsHost: Debug + Send + Sync + 'static {
         let _ = repo;
         None
     }
-
-    /// Returns the deliveries that the host sent at or after `since`, but that did not reach the
-    /// service, the oldest first.
-    ///
-    /// # Errors
-    /// [`Unsupported`](crate::ErrorKind::Unsupported) if the host has no log of deliveries. The
-    /// default implementation always returns this error.
-    async fn missed_deliveries(&self, since: Timestamp) -> Result<Vec<MissedDelivery>> {
-        let _ = since;
-        Err(no_delivery_log(self.name()))
-    }
-
-    /// Asks the host to send a missed delivery again.
-    ///
-    /// # Errors
-    /// [`Unsupported`](crate::ErrorKind::Unsupported) if the host has no log of deliveries. The
-    /// default implementation always returns this error.
-    async fn redeliver(&self, delivery: &MissedDelivery) -> Result<()> {
-        let _ = delivery;
-        Err(no_delivery_log(self.name()))
-    }
-}
-
-fn no_delivery_log(host: &str) -> Error {
-    Error::new(
-        ErrorKind::Unsupported,
-        format!(
-            "the VCS host {host} has no delivery log: missed deliveries cannot be listed or resent"
-        ),
-    )
 }

@@ -92,6 +92,31 @@ mod fake_credential_store {
     ccc_core::credential_store_conformance!(async || Fixture::new(FakeCredentialStore::default()));
 }
 
+mod fake_delivery_log {
+    use ccc_core::delivery_log::{Attempt, SentContent};
+    use ccc_core::event::Delivery;
+    use ccc_core::testing::conformance::delivery_log::Fixture;
+    use ccc_core::testing::{FakeDeliveryLog, FakeHost};
+    use ccc_core::{DeliveryId, DeliveryLog as _};
+    use jiff::Timestamp;
+
+    async fn fresh() -> Fixture {
+        let log = FakeDeliveryLog::default();
+        for number in 0..7 {
+            log.add_failed(&format!("delivery-{number}"), 500, "1970-01-01T00:00:00Z");
+        }
+        let id = DeliveryId::new("newest").unwrap();
+        let at = Timestamp::from_second(1).unwrap();
+        let delivery = Delivery { id: id.clone(), body_sha256: [1; 32], received_at: at };
+        let event = Box::new(FakeHost::new("/srv/git/hello.git").open_issue("A title", ""));
+        log.add(Attempt::new(0, id, at), SentContent::Event { delivery, event });
+        assert_eq!(log.page(None).await.unwrap().attempts.len(), 5);
+        Fixture::new(log)
+    }
+
+    ccc_core::delivery_log_conformance!(fresh);
+}
+
 mod fake_agent {
     use ccc_core::testing::conformance::agent::Fixture;
     use ccc_core::testing::{FakeAgent, FakeRunner};

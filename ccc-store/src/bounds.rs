@@ -12,6 +12,9 @@ use jiff::Timestamp;
 /// Maximum size of the title of a stored issue, in bytes. An agent reads fewer characters of it.
 const MAX_TITLE: usize = 4_000;
 
+/// A day.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// The limits of a run store, which keep the store's use of memory or of the disk small.
 ///
 /// ```
@@ -28,17 +31,26 @@ pub struct Bounds {
     pub unfinished: usize,
     /// Maximum number of finished runs. If there are more, the oldest are removed.
     pub finished: usize,
+    /// The time after which `SqliteRunStore` removes a finished run. `MemoryRunStore` does not use this
+    /// limit.
+    pub finished_age: Duration,
     /// Maximum number of stored delivery ids, by which repeated deliveries are recognized. If there
     /// are more, the oldest are removed.
     pub deliveries: usize,
+    /// The time for which `SqliteRunStore` stores a delivery id, even if its run was removed. If the
+    /// store has reached its maximum number of ids, and all are younger, it refuses deliveries.
+    /// `MemoryRunStore` does not use this limit.
+    pub delivery_age: Duration,
     /// Maximum number of lines in the log of one run. If there are more, lines in the middle are
     /// removed: the first half and the newest lines stay.
     pub log_lines: usize,
     /// Maximum total size of the events, progress and outcomes of unfinished runs, in bytes. Once the
     /// store has reached this size, it refuses deliveries. Runs whose actor was not checked can use at
-    /// most half of this size. Finished runs have the same limit. If they exceed it, the oldest are
-    /// removed.
+    /// most half of this size.
     pub event_bytes: usize,
+    /// Maximum total size of the events, progress and outcomes of finished runs, in bytes. If they exceed
+    /// it, the oldest are removed.
+    pub finished_bytes: usize,
     /// Maximum total size of the logs of all runs, in bytes. The log of one run can use a sixteenth
     /// of it. If a log exceeds this part, lines in its middle are removed. If all logs together
     /// exceed the limit, the logs of the oldest finished runs are removed first. A log from which
@@ -48,15 +60,19 @@ pub struct Bounds {
 
 impl Bounds {
     /// Returns limits for a store on a disk: 10,000 unfinished and 100,000 finished runs, 1,000,000
-    /// delivery ids, and 1 GiB for events and for logs each.
+    /// delivery ids, and 1 GiB for events and for logs each. Finished runs are removed after 90 days,
+    /// and delivery ids not before 30 days.
     #[must_use]
     pub fn on_disk() -> Self {
         Self {
             unfinished: 10_000,
             finished: 100_000,
+            finished_age: DAY.saturating_mul(90),
             deliveries: 1_000_000,
+            delivery_age: DAY.saturating_mul(30),
             log_lines: 100_000,
             event_bytes: 1 << 30,
+            finished_bytes: 1 << 30,
             log_bytes: 1 << 30,
         }
     }
@@ -72,6 +88,20 @@ impl Bounds {
     #[must_use]
     pub fn with_finished(mut self, runs: usize) -> Self {
         self.finished = runs;
+        self
+    }
+
+    /// Sets the time after which a finished run is removed.
+    #[must_use]
+    pub fn with_finished_age(mut self, age: Duration) -> Self {
+        self.finished_age = age;
+        self
+    }
+
+    /// Sets the time for which a delivery id is stored.
+    #[must_use]
+    pub fn with_delivery_age(mut self, age: Duration) -> Self {
+        self.delivery_age = age;
         self
     }
 
@@ -93,7 +123,7 @@ impl Bounds {
     /// events of finished runs too.
     #[must_use]
     pub fn with_event_bytes(mut self, bytes: usize) -> Self {
-        self.event_bytes = bytes;
+        (self.event_bytes, self.finished_bytes) = (bytes, bytes);
         self
     }
 
@@ -148,9 +178,12 @@ impl Default for Bounds {
         Self {
             unfinished: 1_000,
             finished: 1_000,
+            finished_age: Duration::MAX,
             deliveries: 10_000,
+            delivery_age: Duration::ZERO,
             log_lines: 2_000,
             event_bytes: 32 << 20,
+            finished_bytes: 32 << 20,
             log_bytes: 32 << 20,
         }
     }

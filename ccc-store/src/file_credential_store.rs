@@ -47,6 +47,32 @@ impl FileCredentialStore {
         Ok(Self { sealed: Sealed::open(blobs, "credentials", keys).await? })
     }
 
+    /// Returns the names and the encrypted contents of the files in `directory`, as they are at one
+    /// moment, for a backup. The keys are not among them.
+    ///
+    /// # Errors
+    /// The errors of [`open`](Self::open) that concern the directory and its files.
+    pub async fn encrypted_files(directory: impl Into<PathBuf>) -> Result<Vec<(String, Vec<u8>)>> {
+        let directory = directory.into();
+        spawn_blocking(move || Directory::open(&directory)?.contents()).await
+    }
+
+    /// Writes `files`, which [`encrypted_files`](Self::encrypted_files) has returned, to the new
+    /// directory `directory`.
+    ///
+    /// # Errors
+    /// [`AlreadyExists`](ccc_core::ErrorKind::AlreadyExists) if the directory has files.
+    /// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) if the name of a file is a path.
+    /// [`Unavailable`](ccc_core::ErrorKind::Unavailable) and
+    /// [`LimitExceeded`](ccc_core::ErrorKind::LimitExceeded) if a file cannot be written.
+    pub async fn write_encrypted_files(
+        directory: impl Into<PathBuf>,
+        files: Vec<(String, Vec<u8>)>,
+    ) -> Result<()> {
+        let directory = directory.into();
+        spawn_blocking(move || Directory::open(&directory)?.fill(&files)).await
+    }
+
     /// Adds `keys` to the keys of the store. Later writes use the first key of `keys`. All other
     /// keys only decrypt.
     ///

@@ -8,7 +8,8 @@ use ccc_core::run::{ActorCheck, RunRecord, RunState, SkipReason};
 use ccc_core::run_log::LogEntry;
 use ccc_core::run_store::{Accepted, Claim, Fence, Renewal};
 use ccc_core::{
-    Clock, Error, ErrorKind, Outcome, Progress, Result, RunId, RunLog, RunStore, async_trait,
+    Clock, DeliveryId, Error, ErrorKind, Outcome, Progress, Result, RunId, RunLog, RunStore,
+    async_trait,
 };
 use jiff::Timestamp;
 
@@ -78,12 +79,23 @@ impl RunStore for MemoryRunStore {
             }
             return Ok(Accepted { run: *run, duplicate: true });
         }
-        let accepted = state.add_run(now, &self.bounds, event, check);
+        let served = match state.unfinished_run_of(event) {
+            Some(_) => None,
+            None => state.run_that_served(event),
+        };
+        let accepted = match served {
+            Some(run) => Ok(Accepted { run, duplicate: true }),
+            None => state.add_run(now, &self.bounds, event, check),
+        };
         let accepted = accepted.map_err(|error| error.with_operation("run_store.accept"))?;
         state.deliveries.insert(delivery.id.clone(), (delivery.body_sha256, accepted.run));
         state.delivery_order.push_back(delivery.id.clone());
         state.trim(&self.bounds);
         Ok(accepted)
+    }
+
+    async fn find_delivery(&self, delivery: &DeliveryId) -> Result<Option<RunId>> {
+        Ok(self.state().deliveries.get(delivery).map(|(_, run)| *run))
     }
 
     async fn claim(&self, lease: Duration) -> Result<Option<Claim>> {
@@ -160,6 +172,10 @@ impl RunStore for MemoryRunStore {
 
     async fn unfinished(&self) -> Result<Vec<RunId>> {
         Ok(self.state().unfinished().map(|entry| entry.record.run).collect())
+    }
+
+    async fn check(&self) -> Result<()> {
+        Ok(())
     }
 
     async fn get(&self, run: RunId) -> Result<Option<RunRecord>> {

@@ -8,11 +8,14 @@ use ccc_core::event::{Delivery, IssueEvent};
 use ccc_core::run::{ActorCheck, RunRecord};
 use ccc_core::run_log::LogEntry;
 use ccc_core::run_store::{Accepted, Claim, Fence, Renewal};
-use ccc_core::{Clock, Outcome, Progress, Result, RunId, RunLog, RunStore, async_trait};
+use ccc_core::{
+    Clock, DeliveryId, Outcome, Progress, Result, RunId, RunLog, RunStore, async_trait,
+};
 use jiff::Timestamp;
 use rusqlite::Connection;
 
 mod accept;
+mod backup;
 mod claims;
 mod database;
 mod errors;
@@ -113,6 +116,45 @@ impl SqliteRunStore {
         self.read("run_store.find", move |tx| records::find(tx, &start, limit)).await
     }
 
+    /// Writes a backup of the database in the file `database` to the file `to`, which must be empty or
+    /// not exist. The backup also contains `files`, each with its name. The contents of `files` are
+    /// not encrypted further. Another process can use the database at the same time: the backup is the
+    /// state of the database at one moment.
+    ///
+    /// # Errors
+    /// [`NotFound`](ccc_core::ErrorKind::NotFound) if the database does not exist.
+    /// [`Unsupported`](ccc_core::ErrorKind::Unsupported) if the file is another database, or if a newer
+    /// version of this program has written it.
+    /// [`Unavailable`](ccc_core::ErrorKind::Unavailable) if a file cannot be read or written.
+    pub async fn back_up(database: &Path, to: &Path, files: Vec<(String, Vec<u8>)>) -> Result<()> {
+        let (database, to) = (database.to_owned(), to.to_owned());
+        let done =
+            tokio::task::spawn_blocking(move || backup::back_up(&database, &to, &files)).await;
+        done.map_err(|error| errors::ended().with_source(error))?
+    }
+
+    /// Replaces the database in the file `database` by the one in `backup`, a file that
+    /// [`back_up`](Self::back_up) has written. The former database becomes the file `replaced`, in
+    /// the same directory. Returns the other files of the backup. After an error, the former database
+    /// is unchanged.
+    ///
+    /// # Errors
+    /// [`Conflict`](ccc_core::ErrorKind::Conflict) if another process uses the database.
+    /// [`Unsupported`](ccc_core::ErrorKind::Unsupported) if `backup` is no backup, or if a newer version
+    /// of this program has written it. [`Corrupt`](ccc_core::ErrorKind::Corrupt) if it is damaged.
+    /// [`Unavailable`](ccc_core::ErrorKind::Unavailable) if a file cannot be read or written.
+    pub async fn restore(
+        backup: &Path,
+        database: &Path,
+        replaced: &Path,
+    ) -> Result<Vec<(String, Vec<u8>)>> {
+        let [backup, database, replaced] = [backup, database, replaced].map(Path::to_owned);
+        let restored =
+            tokio::task::spawn_blocking(move || backup::restore(&backup, &database, &replaced))
+                .await;
+        restored.map_err(|error| errors::ended().with_source(error))?
+    }
+
     /// Applies `change` at the current time of the store's clock.
     async fn write<T: Send + 'static>(
         &self,
@@ -154,6 +196,11 @@ impl RunStore for SqliteRunStore {
         .await
     }
 
+    async fn find_delivery(&self, delivery: &DeliveryId) -> Result<Option<RunId>> {
+        let delivery = delivery.clone();
+        self.read("run_store.find_delivery", move |tx| accept::run_of_delivery(tx, &delivery)).await
+    }
+
     async fn claim(&self, lease: Duration) -> Result<Option<Claim>> {
         self.write("run_store.claim", move |tx, now, _| claims::claim(tx, now, lease)).await
     }
@@ -182,6 +229,7 @@ impl RunStore for SqliteRunStore {
         let outcome = outcome.clone();
         self.write("run_store.finish", move |tx, now, bounds| {
             claims::finish(tx, now, run, fence, &outcome)?;
+            retention::trim_by_age(tx, now, bounds)?;
             retention::trim(tx, bounds)
         })
         .await
@@ -199,6 +247,11 @@ impl RunStore for SqliteRunStore {
 
     async fn unfinished(&self) -> Result<Vec<RunId>> {
         self.read("run_store.unfinished", records::unfinished).await
+    }
+
+    async fn check(&self) -> Result<()> {
+        // SQLite writes nothing to the disk if no value changes.
+        self.write("run_store.check", |tx, _, _| records::add_to_total(tx, "checks", 1)).await
     }
 
     async fn get(&self, run: RunId) -> Result<Option<RunRecord>> {

@@ -16,7 +16,7 @@ use super::salvage::save_unpublished;
 use super::stage::{
     Retain, announce, answer, authorize, checkout, cleanup, collect, commit, opened,
 };
-use super::stage::{provision, publish, report, work};
+use super::stage::{or_published_before, provision, publish, report, work};
 use crate::observe::EventKind::{StageFinished, StageStarted};
 use crate::progress::{CollectedRun, CommittedRun, Progress};
 use crate::{CancellationToken, Outcome, Result, Stage};
@@ -66,11 +66,16 @@ async fn stages(run: &RunContext) -> Result<Outcome, Halt> {
     if !matches!(progress, Progress::Published(_)) {
         run.check_attempts().map_err(Halt::Error)?;
     }
-    match progress {
+    let continues = !matches!(progress, Progress::Accepted(_));
+    let ended = match progress {
         Progress::Accepted(_) => from_authorize(run).await,
         Progress::Collected(collected) => from_commit(run, collected).await,
         Progress::Committed(committed) => from_publish(run, committed).await,
-        Progress::Published(published) => Ok(opened(published)),
+        Progress::Published(published) => return Ok(opened(published)),
+    };
+    match ended {
+        Err(Halt::Error(error)) => or_published_before(run, continues, error).await,
+        ended => ended,
     }
 }
 

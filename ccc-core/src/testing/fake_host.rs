@@ -328,6 +328,17 @@ impl VcsHost for FakeHost {
         Ok(pull_request)
     }
 
+    async fn find_pull_request(
+        &self,
+        repo: &RepoRef,
+        head: &BranchName,
+    ) -> Result<Option<PullRequest>> {
+        self.known(repo)?;
+        let state = lock(&self.state);
+        let mut all = state.pull_requests.iter();
+        Ok(all.find(|(new, _)| new.head == *head).map(|(_, found)| found.clone()))
+    }
+
     fn request_quota(&self, _repo: &RepoRef) -> Option<RequestQuota> {
         lock(&self.state).request_quota
     }

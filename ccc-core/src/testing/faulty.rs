@@ -9,18 +9,19 @@ use super::Faults;
 use crate::agent::{AgentNeeds, AgentReport, AgentSink, Task};
 use crate::container::{Capabilities, Command, ContainerSpec, ExitStatus, OutputSink};
 use crate::credential::{Precondition, StoredSecret, Version};
+use crate::delivery_log::{LogPage, SentRequest};
 use crate::event::{Actor, Delivery, IssueEvent, RepoRef};
 use crate::progress::Progress;
 use crate::run::{ActorCheck, RunRecord};
 use crate::run_log::LogEntry;
 use crate::run_store::{Accepted, Claim, Fence, Renewal};
 use crate::vcs::{
-    Access, BotIdentity, Comment, Grant, Issue, MissedDelivery, NewPullRequest, Permission,
-    PullRequest, ReactionTarget, Repository, RequestQuota,
+    Access, BotIdentity, Comment, Grant, Issue, NewPullRequest, Permission, PullRequest,
+    ReactionTarget, Repository, RequestQuota,
 };
 use crate::{
-    Agent, Container, ContainerRunner, CredentialKey, CredentialStore, Outcome, Result, RunId,
-    RunLog, RunStore, Secret, VcsHost,
+    Agent, BranchName, Container, ContainerRunner, CredentialKey, CredentialStore, DeliveryId,
+    DeliveryLog, Outcome, Result, RunId, RunLog, RunStore, Secret, VcsHost,
 };
 
 /// A wrapper that forwards each call to an adapter. The wrapper's [`Faults`] value numbers the
@@ -216,17 +217,35 @@ impl<T: VcsHost> VcsHost for Faulty<T> {
     async fn open_pull_request(&self, repo: &RepoRef, new: &NewPullRequest) -> Result<PullRequest> {
         through!(self, "vcs_host.open_pull_request", open_pull_request(repo, new))
     }
+    async fn find_pull_request(
+        &self,
+        repo: &RepoRef,
+        head: &BranchName,
+    ) -> Result<Option<PullRequest>> {
+        through!(self, "vcs_host.find_pull_request", find_pull_request(repo, head))
+    }
     fn explain_push_refusal(&self, output: &str) -> Option<String> {
         self.inner.explain_push_refusal(output)
     }
     fn request_quota(&self, repo: &RepoRef) -> Option<RequestQuota> {
         self.inner.request_quota(repo)
     }
-    async fn missed_deliveries(&self, since: Timestamp) -> Result<Vec<MissedDelivery>> {
-        through!(self, "vcs_host.missed_deliveries", missed_deliveries(since))
+}
+
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl<T: DeliveryLog> DeliveryLog for Faulty<T> {
+    async fn page(&self, position: Option<String>) -> Result<LogPage> {
+        through!(self, "delivery_log.page", page(position))
     }
-    async fn redeliver(&self, delivery: &MissedDelivery) -> Result<()> {
-        through!(self, "vcs_host.redeliver", redeliver(delivery))
+    async fn request(&self, handle: u64) -> Result<SentRequest> {
+        through!(self, "delivery_log.request", request(handle))
+    }
+    async fn redeliver(&self, handle: u64) -> Result<()> {
+        through!(self, "delivery_log.redeliver", redeliver(handle))
+    }
+    async fn address(&self) -> Result<Option<String>> {
+        through!(self, "delivery_log.address", address())
     }
 }
 
@@ -240,6 +259,9 @@ impl<T: RunStore> RunStore for Faulty<T> {
         check: ActorCheck,
     ) -> Result<Accepted> {
         through!(self, "run_store.accept", accept(delivery, event, check))
+    }
+    async fn find_delivery(&self, delivery: &DeliveryId) -> Result<Option<RunId>> {
+        through!(self, "run_store.find_delivery", find_delivery(delivery))
     }
     async fn claim(&self, lease: Duration) -> Result<Option<Claim>> {
         through!(self, "run_store.claim", claim(lease))
@@ -265,6 +287,10 @@ impl<T: RunStore> RunStore for Faulty<T> {
 
     async fn unfinished(&self) -> Result<Vec<RunId>> {
         through!(self, "run_store.unfinished", unfinished())
+    }
+
+    async fn check(&self) -> Result<()> {
+        through!(self, "run_store.check", check())
     }
     async fn get(&self, run: RunId) -> Result<Option<RunRecord>> {
         through!(self, "run_store.get", get(run))

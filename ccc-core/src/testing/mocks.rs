@@ -8,6 +8,7 @@ use mockall::mock;
 
 use crate::container::{Capabilities, Container, ContainerSpec};
 use crate::credential::{Precondition, StoredSecret, Version};
+use crate::delivery_log::{LogPage, SentRequest};
 use crate::event::{Actor, Delivery, IssueEvent, RepoRef};
 use crate::intake::Admission;
 use crate::observe::Event;
@@ -15,12 +16,12 @@ use crate::run::{ActorCheck, RunRecord};
 use crate::run_log::LogEntry;
 use crate::run_store::{Accepted, Claim, Fence, Renewal};
 use crate::vcs::{
-    Access, BotIdentity, Comment, Grant, Issue, MissedDelivery, NewPullRequest, Permission,
-    PullRequest, ReactionTarget, Repository,
+    Access, BotIdentity, Comment, Grant, Issue, NewPullRequest, Permission, PullRequest,
+    ReactionTarget, Repository,
 };
 use crate::{
-    Clock, ContainerRunner, CredentialKey, CredentialStore, Intake, Observer, Outcome, Progress,
-    Result, RunId, RunLog, RunStore, Secret, VcsHost,
+    BranchName, Clock, ContainerRunner, CredentialKey, CredentialStore, DeliveryId, DeliveryLog,
+    Intake, Observer, Outcome, Progress, Result, RunId, RunLog, RunStore, Secret, VcsHost,
 };
 
 mock! {
@@ -71,6 +72,20 @@ mock! {
 }
 
 mock! {
+    /// A [`mockall`] mock of [`DeliveryLog`](crate::DeliveryLog).
+    #[derive(Debug)]
+    pub DeliveryLog {}
+
+    #[async_trait]
+    impl DeliveryLog for DeliveryLog {
+        async fn page(&self, position: Option<String>) -> Result<LogPage>;
+        async fn request(&self, handle: u64) -> Result<SentRequest>;
+        async fn redeliver(&self, handle: u64) -> Result<()>;
+        async fn address(&self) -> Result<Option<String>>;
+    }
+}
+
+mock! {
     /// A [`mockall`] mock of [`Intake`](crate::Intake).
     #[derive(Debug)]
     pub Intake {}
@@ -104,6 +119,7 @@ mock! {
             event: &IssueEvent,
             check: ActorCheck,
         ) -> Result<Accepted>;
+        async fn find_delivery(&self, delivery: &DeliveryId) -> Result<Option<RunId>>;
         async fn claim(&self, lease: Duration) -> Result<Option<Claim>>;
         async fn renew(&self, run: RunId, fence: Fence, lease: Duration) -> Result<Renewal>;
         async fn release(&self, run: RunId, fence: Fence, delay: Duration) -> Result<()>;
@@ -112,6 +128,7 @@ mock! {
         async fn request_cancel(&self, run: RunId) -> Result<()>;
         async fn retry(&self, run: RunId) -> Result<Accepted>;
         async fn unfinished(&self) -> Result<Vec<RunId>>;
+        async fn check(&self) -> Result<()>;
         async fn get(&self, run: RunId) -> Result<Option<RunRecord>>;
         async fn list(&self, before: Option<RunId>, limit: usize) -> Result<Vec<RunRecord>>;
     }
@@ -166,8 +183,11 @@ mock! {
             body: &str,
         ) -> Result<()>;
         async fn open_pull_request(&self, repo: &RepoRef, new: &NewPullRequest) -> Result<PullRequest>;
+        async fn find_pull_request(
+            &self,
+            repo: &RepoRef,
+            head: &BranchName,
+        ) -> Result<Option<PullRequest>>;
         fn explain_push_refusal(&self, output: &str) -> Option<String>;
-        async fn missed_deliveries(&self, since: Timestamp) -> Result<Vec<MissedDelivery>>;
-        async fn redeliver(&self, delivery: &MissedDelivery) -> Result<()>;
     }
 }

@@ -5,7 +5,7 @@
 //! | to test | use |
 //! |---|---|
 //! | an agent or an observer in a whole pipeline | [`Fakes`] |
-//! | the behaviour if every call succeeds | [`FakeHost`], [`FakeRunner`], [`FakeAgent`], [`FakeCredentialStore`] |
+//! | the behaviour if every call succeeds | [`FakeHost`], [`FakeRunner`], [`FakeAgent`], [`FakeCredentialStore`], [`FakeDeliveryLog`] |
 //! | the behaviour if call number `n` fails, hangs or panics | a fake wrapped in [`Faulty`] |
 //! | the number and the arguments of calls | [`MockVcsHost`] and the other `Mock…` types |
 //! | an adapter against the contract of its port | [`conformance`] |
@@ -15,6 +15,7 @@
 pub mod conformance;
 mod fake_agent;
 mod fake_credential_store;
+mod fake_delivery_log;
 mod fake_host;
 mod fake_runner;
 mod fakes;
@@ -27,6 +28,7 @@ mod time;
 
 pub use fake_agent::FakeAgent;
 pub use fake_credential_store::FakeCredentialStore;
+pub use fake_delivery_log::FakeDeliveryLog;
 pub use fake_host::FakeHost;
 pub use fake_runner::FakeRunner;
 pub use fakes::Fakes;
@@ -34,8 +36,8 @@ pub use faults::{Fault, Faults};
 pub use faulty::Faulty;
 pub use git::git;
 pub use mocks::{
-    MockClock, MockContainerRunner, MockCredentialStore, MockIntake, MockObserver, MockRunLog,
-    MockRunStore, MockVcsHost,
+    MockClock, MockContainerRunner, MockCredentialStore, MockDeliveryLog, MockIntake, MockObserver,
+    MockRunLog, MockRunStore, MockVcsHost,
 };
 pub use parts::has_part;
 pub use time::{ManualClock, RecordingObserver};

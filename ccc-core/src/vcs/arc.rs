@@ -9,9 +9,10 @@ use jiff::Timestamp;
 use super::VcsHost;
 use super::access::{Access, Grant, Permission};
 use super::records::{
-    BotIdentity, Comment, Issue, MissedDelivery, NewPullRequest, PullRequest, ReactionTarget,
-    Repository, RequestQuota,
+    BotIdentity, Comment, Issue, NewPullRequest, PullRequest, ReactionTarget, Repository,
+    RequestQuota,
 };
+use crate::BranchName;
 use crate::Result;
 use crate::event::{Actor, RepoRef};
 
@@ -88,19 +89,19 @@ impl<T: VcsHost + ?Sized> VcsHost for Arc<T> {
         (**self).open_pull_request(repo, new).await
     }
 
+    async fn find_pull_request(
+        &self,
+        repo: &RepoRef,
+        head: &BranchName,
+    ) -> Result<Option<PullRequest>> {
+        (**self).find_pull_request(repo, head).await
+    }
+
     fn explain_push_refusal(&self, output: &str) -> Option<String> {
         (**self).explain_push_refusal(output)
     }
 
     fn request_quota(&self, repo: &RepoRef) -> Option<RequestQuota> {
         (**self).request_quota(repo)
-    }
-
-    async fn missed_deliveries(&self, since: Timestamp) -> Result<Vec<MissedDelivery>> {
-        (**self).missed_deliveries(since).await
-    }
-
-    async fn redeliver(&self, delivery: &MissedDelivery) -> Result<()> {
-        (**self).redeliver(delivery).await
     }
 }

@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::branch_name::BranchName;
 use crate::event::{Actor, ActorKind, RepoRef};
-use crate::id::DeliveryId;
 use crate::setters::setters;
 
 /// The current state of a repository on the VCS host.
@@ -229,27 +228,4 @@ pub enum ReactionTarget {
     Issue(u64),
     /// The comment with this id on the VCS host.
     Comment(u64),
-}
-
-/// A delivery that the VCS host sent but that did not reach the service.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct MissedDelivery {
-    /// The id that the host sent with the delivery. If the host sends the delivery again, the id
-    /// is the same.
-    pub delivery: DeliveryId,
-    /// The id of the delivery in the host's log of deliveries.
-    /// [`VcsHost::redeliver`](crate::VcsHost::redeliver) uses this id.
-    pub handle: u64,
-    /// The time at which the host tried to send the delivery.
-    pub delivered_at: Timestamp,
-}
-
-impl MissedDelivery {
-    /// Creates a missed delivery that the host tried to send at `delivered_at`. `handle` is the id
-    /// of the delivery in the host's log of deliveries.
-    #[must_use]
-    pub fn new(delivery: DeliveryId, handle: u64, delivered_at: Timestamp) -> Self {
-        Self { delivery, handle, delivered_at }
-    }
 }

@@ -2,128 +2,174 @@
 //! repeats a delivery only after such a request (GitHub docs, "Handling failed webhook
 //! deliveries").
 
-use std::collections::{HashMap, HashSet};
-
-use ccc_core::vcs::MissedDelivery;
-use ccc_core::{DeliveryId, Result};
-use http::Method;
+use async_trait::async_trait;
+use ccc_core::delivery_log::{Attempt, LogPage, SentContent, SentRequest};
+use ccc_core::event::Delivery;
+use ccc_core::{DeliveryId, DeliveryLog, Result};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use jiff::Timestamp;
 use serde::Deserialize;
+use serde_json::value::RawValue;
+use sha2::{Digest as _, Sha256};
+use url::Url;
 
 use crate::client::{Call, page, parse};
 use crate::host::github::GitHub;
 use crate::webhook::payload::is_wanted;
+use crate::webhook::receive::logged;
+use crate::webhook::{Meaning, RawDelivery};
 
-/// The maximum number of log pages that are read. Each page contains 100 delivery attempts. The
-/// limit is necessary because the log covers three days, in which a busy GitHub App can have many
-/// deliveries.
-const MAX_LOG_PAGES: usize = 50;
+/// The number of attempts in one part of the log, the maximum of GitHub's API.
+const PAGE_SIZE: &str = "100";
 
 #[derive(Deserialize)]
-struct Attempt {
+struct Listed {
     id: u64,
     guid: String,
     delivered_at: Timestamp,
+    redelivery: bool,
+    /// 0 if there was no response.
     status_code: u16,
     event: String,
     action: Option<String>,
 }
 
+#[derive(Deserialize)]
+struct Detailed {
+    guid: String,
+    url: Option<String>,
+    request: Sent,
+}
+
+#[derive(Deserialize)]
+struct Sent {
+    headers: Option<serde_json::Map<String, serde_json::Value>>,
+    payload: Option<Box<RawValue>>,
+}
+
 impl GitHub {
-    /// Reads the deliveries that the service missed since `since`. A delivery is missed if its
-    /// event can start a run and none of its attempts succeeded.
-    pub(super) async fn read_missed(&self, since: Timestamp) -> Result<Vec<MissedDelivery>> {
-        let mut url = self.tokens.endpoints.api(&["app", "hook", "deliveries"]);
-        url.query_pairs_mut().append_pair("per_page", "100");
-        let mut attempts: Vec<Attempt> = Vec::new();
-        for _ in 0..MAX_LOG_PAGES {
-            let call = Call::get(url.clone());
-            let response = self.tokens.send_as_app(&call).await?;
-            let some: Vec<Attempt> = parse(&call, &response)?;
-            // The newest attempts come first, so all attempts after the first old one are too old.
-            let done = some.iter().any(|attempt| attempt.delivered_at < since);
-            attempts.extend(some.into_iter().filter(|a| a.delivered_at >= since));
-            match page("next", &url, &response, None) {
-                Some(next) if !done => url = next,
-                _ => break,
-            }
-        }
-        Ok(missed(attempts))
+    fn log_url(&self, parts: &[&str]) -> Url {
+        self.tokens.endpoints.api(&[["app", "hook"].as_slice(), parts].concat())
     }
 
-    /// Asks GitHub to send `delivery` again.
-    pub(super) async fn send_again(&self, delivery: &MissedDelivery) -> Result<()> {
-        let id = delivery.handle.to_string();
-        let url = self.tokens.endpoints.api(&["app", "hook", "deliveries", &id, "attempts"]);
-        // The call can safely be repeated, because the receiver detects repeated deliveries.
-        self.tokens
-            .send_as_app(&Call::new(Method::POST, url).idempotent().without_write_limits())
-            .await?;
-        Ok(())
+    async fn read_page(&self, position: Option<String>) -> Result<LogPage> {
+        let mut url = self.log_url(&["deliveries"]);
+        url.query_pairs_mut().append_pair("per_page", PAGE_SIZE);
+        if let Some(cursor) = position {
+            url.query_pairs_mut().append_pair("cursor", &cursor);
+        }
+        let call = Call::get(url.clone());
+        let response = self.tokens.send_as_app(&call).await?;
+        let listed: Vec<Listed> = parse(&call, &response)?;
+        let next = page("next", &url, &response, None).and_then(|next| {
+            next.query_pairs()
+                .find_map(|(name, value)| (name == "cursor").then(|| value.into_owned()))
+        });
+        let local = |time| self.tokens.client.to_local(time);
+        let attempts = listed.into_iter().filter_map(|one| one.attempt(local)).collect();
+        Ok(LogPage { attempts, next })
+    }
+
+    async fn read_request(&self, handle: u64) -> Result<SentRequest> {
+        let call = Call::get(self.log_url(&["deliveries", &handle.to_string()]));
+        let response = self.tokens.send_as_app(&call).await?;
+        let detailed: Detailed = parse(&call, &response)?;
+        let address = detailed.url.as_deref().map(without_credential).unwrap_or_default();
+        let now = self.tokens.client.to_local(self.tokens.client.now());
+        let content = match detailed.content(self.host(), now) {
+            Ok(content) => content,
+            Err(why) => SentContent::Invalid(why),
+        };
+        Ok(SentRequest { address, content })
     }
 }
 
-/// Returns the missed deliveries, with the oldest first. A delivery is missed if its event can
-/// start a run and none of its attempts in `attempts` succeeded.
-fn missed(attempts: Vec<Attempt>) -> Vec<MissedDelivery> {
-    let delivered: HashSet<String> = attempts
-        .iter()
-        .filter(|attempt| (200..300).contains(&attempt.status_code))
-        .map(|attempt| attempt.guid.clone())
-        .collect();
-    let mut newest: HashMap<String, Attempt> = HashMap::new();
-    for attempt in attempts {
-        let wanted = is_wanted(&attempt.event, attempt.action.as_deref());
-        if !wanted || delivered.contains(&attempt.guid) {
-            continue;
-        }
-        let known = newest.get(&attempt.guid);
-        if known.is_none_or(|known| known.delivered_at < attempt.delivered_at) {
-            newest.insert(attempt.guid.clone(), attempt);
-        }
+impl Listed {
+    /// Returns the attempt, with the time that `local` returns for GitHub's time.
+    fn attempt(self, local: impl Fn(Timestamp) -> Timestamp) -> Option<Attempt> {
+        let delivery = DeliveryId::new(self.guid).ok()?;
+        let attempt = Attempt::new(self.id, delivery, local(self.delivered_at))
+            .with_redelivery(self.redelivery)
+            .with_status((self.status_code != 0).then_some(self.status_code))
+            .with_relevant(is_wanted(&self.event, self.action.as_deref()));
+        Some(attempt)
     }
-    let mut missed: Vec<_> = newest
-        .into_values()
-        .filter_map(|attempt| {
-            let delivery = DeliveryId::new(attempt.guid).ok()?;
-            Some(MissedDelivery::new(delivery, attempt.id, attempt.delivered_at))
+}
+
+impl Detailed {
+    /// Returns the content of the request, or the reason why the service refuses it.
+    fn content(&self, host: &str, now: Timestamp) -> Result<SentContent, String> {
+        let json = self.request.payload.as_ref().map(|payload| payload.get());
+        let json = json.ok_or("GitHub's log does not contain the payload of the delivery")?;
+        let headers = self.request.headers.iter().flatten().filter_map(|(name, value)| {
+            let name: HeaderName = name.parse().ok()?;
+            Some((name, HeaderValue::from_str(value.as_str()?).ok()?))
+        });
+        let mut headers: HeaderMap = headers.collect();
+        // The log can omit the signature, which is not checked.
+        headers.insert("x-hub-signature-256", HeaderValue::from_static("not checked"));
+        let raw = RawDelivery::new(&headers, json.as_bytes());
+        let (id, meaning) = logged(&raw, json, host).map_err(|why| why.to_string())?;
+        if id.as_str() != self.guid {
+            return Err("the id of the delivery differs from that of its log entry".to_owned());
+        }
+        let body_sha256 = Sha256::digest(json.as_bytes()).into();
+        let delivery = Delivery { id, body_sha256, received_at: now };
+        Ok(match meaning {
+            Meaning::Event(event) => SentContent::Event { delivery, event },
+            Meaning::Ping | Meaning::Ignored(_) => SentContent::Ignored,
         })
-        .collect();
-    missed.sort_by_key(|missed| (missed.delivered_at, missed.handle));
-    missed
+    }
+}
+
+/// Returns the address without its user name, password, query and fragment, which can contain a
+/// credential. Returns an empty text if it is not a URL.
+fn without_credential(address: &str) -> String {
+    let Ok(mut url) = Url::parse(address) else { return String::new() };
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.set_query(None);
+    url.set_fragment(None);
+    url.into()
+}
+
+#[cfg_attr(not(target_arch = "wasm32"), async_trait)]
+#[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
+impl DeliveryLog for GitHub {
+    async fn page(&self, position: Option<String>) -> Result<LogPage> {
+        let done = self.read_page(position).await;
+        done.map_err(|e| e.with_operation("delivery_log.page"))
+    }
+
+    async fn request(&self, handle: u64) -> Result<SentRequest> {
+        let done = self.read_request(handle).await;
+        done.map_err(|e| e.with_operation("delivery_log.request"))
+    }
+
+    async fn redeliver(&self, handle: u64) -> Result<()> {
+        let url = self.log_url(&["deliveries", &handle.to_string(), "attempts"]);
+        // The call can safely be repeated, because the receiver detects repeated deliveries.
+        let call = Call::new(Method::POST, url).idempotent().without_write_limits();
+        let done = self.tokens.send_as_app(&call).await;
+        done.map(drop)
+            .map_err(|e| ccc_core::Error::from(e).with_operation("delivery_log.redeliver"))
+    }
+
+    async fn address(&self) -> Result<Option<String>> {
+        #[derive(Deserialize)]
+        struct Config {
+            url: Option<String>,
+        }
+        let call = Call::get(self.log_url(&["config"]));
+        let read = async {
+            let response = self.tokens.send_as_app(&call).await?;
+            let config: Config = parse(&call, &response)?;
+            Ok::<_, ccc_core::Error>(config.url)
+        };
+        let url = read.await.map_err(|e| e.with_operation("delivery_log.address"))?;
+        Ok(url.map(|url| without_credential(&url)).filter(|url| !url.is_empty()))
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn attempt(id: u64, guid: &str, status_code: u16, event: &str, action: &str) -> Attempt {
-        Attempt {
-            id,
-            guid: guid.to_owned(),
-            delivered_at: Timestamp::from_second(i64::try_from(id).unwrap()).unwrap(),
-            status_code,
-            event: event.to_owned(),
-            action: Some(action.to_owned()),
-        }
-    }
-
-    #[test]
-    fn a_delivery_without_a_successful_attempt_is_missed_once() {
-        let log = vec![
-            attempt(9, "later-taken", 202, "issues", "opened"),
-            attempt(8, "twice", 503, "issues", "opened"),
-            attempt(7, "twice", 0, "issues", "opened"),
-            attempt(6, "later-taken", 500, "issues", "opened"),
-            attempt(5, "closed", 500, "issues", "closed"),
-            attempt(4, "push", 500, "push", "created"),
-            attempt(3, "redirected", 302, "issue_comment", "created"),
-            attempt(2, "not an id!", 500, "issues", "opened"),
-        ];
-        let missed: Vec<_> = missed(log)
-            .into_iter()
-            .map(|missed| (missed.delivery.to_string(), missed.handle))
-            .collect();
-        assert_eq!(missed, [("redirected".to_owned(), 3), ("twice".to_owned(), 8)]);
-    }
-}
+mod tests;

@@ -21,6 +21,13 @@ struct RestPull {
     html_url: String,
     state: String,
     head: Head,
+    /// `None` if the account was deleted.
+    user: Option<Author>,
+}
+
+#[derive(Deserialize)]
+struct Author {
+    id: u64,
 }
 
 #[derive(Deserialize)]
@@ -54,7 +61,7 @@ impl GitHub {
         });
         let mut round = 1;
         loop {
-            let found = self.find_pull(repo, &new.head).await;
+            let found = self.find_pull(repo, &new.head, None).await;
             if let Some(pull) = found.map_err(|error| explain(error, repo, new))? {
                 return Ok(pull);
             }
@@ -64,7 +71,7 @@ impl GitHub {
                 Err(error) => error,
             };
             if error.message_contains("already exists")
-                && let Ok(Some(pull)) = self.find_pull(repo, &new.head).await
+                && let Ok(Some(pull)) = self.find_pull(repo, &new.head, None).await
             {
                 return Ok(pull);
             }
@@ -81,11 +88,12 @@ impl GitHub {
     }
 
     /// Finds the pull request of the branch `head`. Prefers an open pull request to a closed one,
-    /// and a newer pull request to an older one.
-    async fn find_pull(
+    /// and a newer pull request to an older one. If `author` is given, other pull requests are ignored.
+    pub(super) async fn find_pull(
         &self,
         repo: &RepoRef,
         head: &BranchName,
+        author: Option<u64>,
     ) -> Result<Option<PullRequest>, ApiError> {
         let mut url = self.url(repo, &["pulls"])?;
         url.query_pairs_mut()
@@ -98,6 +106,10 @@ impl GitHub {
             .into_iter()
             .filter(|pull| pull.head.branch == head.as_str())
             .filter(|pull| pull.head.repo.as_ref().is_some_and(|from| from.id == repo.id))
+            .filter(|pull| {
+                let by = pull.user.as_ref().map(|user| user.id);
+                author.is_none() || by == author
+            })
             .max_by_key(|pull| (pull.state == "open", pull.number))
             .map(|pull| pull_request(pull, head)))
     }

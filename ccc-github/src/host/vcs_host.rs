@@ -8,10 +8,10 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use ccc_core::event::{Actor, RepoRef};
 use ccc_core::vcs::{
-    Access, BotIdentity, Comment, Grant, Issue, MissedDelivery, NewPullRequest, Permission,
-    PullRequest, ReactionTarget, Repository, RequestQuota,
+    Access, BotIdentity, Comment, Grant, Issue, NewPullRequest, Permission, PullRequest,
+    ReactionTarget, Repository, RequestQuota,
 };
-use ccc_core::{Result, Secret, VcsHost};
+use ccc_core::{BranchName, Result, Secret, VcsHost};
 use jiff::Timestamp;
 
 use crate::host::github::GitHub;
@@ -117,21 +117,23 @@ impl VcsHost for GitHub {
         done.map_err(|e| e.with_operation("vcs_host.open_pull_request"))
     }
 
+    async fn find_pull_request(
+        &self,
+        repo: &RepoRef,
+        head: &BranchName,
+    ) -> Result<Option<PullRequest>> {
+        let find = async {
+            let author = self.bot().await?.id;
+            Ok::<_, ccc_core::Error>(self.find_pull(repo, head, Some(author)).await?)
+        };
+        find.await.map_err(|e| e.with_operation("vcs_host.find_pull_request"))
+    }
+
     fn explain_push_refusal(&self, output: &str) -> Option<String> {
         push_refusal::explain(output)
     }
 
     fn request_quota(&self, repo: &RepoRef) -> Option<RequestQuota> {
         self.tokens.quota(repo)
-    }
-
-    async fn missed_deliveries(&self, since: Timestamp) -> Result<Vec<MissedDelivery>> {
-        let done = self.read_missed(since).await;
-        done.map_err(|e| e.with_operation("vcs_host.missed_deliveries"))
-    }
-
-    async fn redeliver(&self, delivery: &MissedDelivery) -> Result<()> {
-        let done = self.send_again(delivery).await;
-        done.map_err(|e| e.with_operation("vcs_host.redeliver"))
     }
 }

@@ -4,7 +4,7 @@
 mod body;
 mod delivery;
 pub(crate) mod payload;
-mod receive;
+pub(crate) mod receive;
 mod rejection;
 #[cfg(feature = "axum")]
 mod route;

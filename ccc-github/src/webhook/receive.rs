@@ -105,43 +105,57 @@ impl Webhook {
             return Err(Rejection::Signature);
         }
         let json = json_text(raw)?;
-        let meaning = if event == "ping" {
-            payload::action(&json).map(|_| Meaning::Ping)?
-        } else {
-            match payload::issue_event(event, &json, &self.host)? {
-                Classified::Relevant(event) => Meaning::Event(event),
-                Classified::Irrelevant(reason) => Meaning::Ignored(reason),
-            }
-        };
-        Ok((id, meaning))
+        Ok((id, meaning_of(event, &json, &self.host)?))
     }
+}
+
+/// Returns the meaning of an event with the name `event` and the payload `json`. `host` becomes the
+/// host of its repository.
+fn meaning_of(event: &str, json: &str, host: &str) -> Result<Meaning, Rejection> {
+    if event == "ping" {
+        return Ok(payload::action(json).map(|_| Meaning::Ping)?);
+    }
+    Ok(match payload::issue_event(event, json, host)? {
+        Classified::Relevant(event) => Meaning::Event(event),
+        Classified::Irrelevant(reason) => Meaning::Ignored(reason),
+    })
+}
+
+/// Checks a delivery from GitHub's log of deliveries, and returns its meaning. `raw` has the headers
+/// that GitHub sent, and as its body the payload `json` of the log. `host` becomes the host of the
+/// repository.
+///
+/// The checks are those of [`Webhook::receive`], in the same order, except that of the signature: the
+/// log comes from GitHub's API, over TLS, and only to the holder of the App's key. GitHub shows a
+/// payload as JSON, also if it was sent as a form (spec: W8c).
+///
+/// # Errors
+/// The [`Rejection`] of the first check that fails.
+pub(crate) fn logged(
+    raw: &RawDelivery<'_>,
+    json: &str,
+    host: &str,
+) -> Result<(DeliveryId, Meaning), Rejection> {
+    if raw.body.len() > MAX_BODY {
+        return Err(Rejection::TooLarge);
+    }
+    let (event, id, _) = raw.headers()?;
+    check_encoding(raw)?;
+    check_media_type(raw)?;
+    Ok((id, meaning_of(event, json, host)?))
 }
 
 /// Returns the JSON text in the body of `raw`. GitHub sends the text as the whole body, or as the
 /// field `payload` of a form, depending on the webhook's content type (GitHub docs, "Creating
 /// webhooks": content type).
 fn json_text<'a>(raw: &RawDelivery<'a>) -> Result<std::borrow::Cow<'a, str>, Rejection> {
-    if raw
-        .content_encoding
-        .is_some_and(|encoding| !encoding.trim().eq_ignore_ascii_case("identity"))
-    {
-        return Err(Rejection::MediaType(
-            "the Content-Encoding of the delivery is not supported: send the body uncompressed",
-        ));
-    }
+    check_encoding(raw)?;
     let text = |bytes: &'a [u8]| {
         std::str::from_utf8(bytes)
             .map_err(|_| Rejection::Malformed("the body is not UTF-8".to_owned()))
     };
-    let media_type = raw.content_type.unwrap_or_default();
-    let media_type = media_type.split(';').next().unwrap_or_default().trim();
-    if media_type.eq_ignore_ascii_case("application/json") {
+    if check_media_type(raw)? == MediaType::Json {
         return text(raw.body).map(Into::into);
-    }
-    if !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-        return Err(Rejection::MediaType(
-            "the content type must be application/json or application/x-www-form-urlencoded",
-        ));
     }
     let mut payloads = url::form_urlencoded::parse(text(raw.body)?.as_bytes())
         .filter_map(|(key, value)| (key == "payload").then_some(value));
@@ -149,4 +163,36 @@ fn json_text<'a>(raw: &RawDelivery<'a>) -> Result<std::borrow::Cow<'a, str>, Rej
         (Some(payload), None) => Ok(payload),
         _ => Err(Rejection::Malformed("the form must have exactly one field `payload`".to_owned())),
     }
+}
+
+/// The form of a delivery's body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum MediaType {
+    Json,
+    Form,
+}
+
+fn check_encoding(raw: &RawDelivery<'_>) -> Result<(), Rejection> {
+    match raw.content_encoding {
+        Some(encoding) if !encoding.trim().eq_ignore_ascii_case("identity") => {
+            Err(Rejection::MediaType(
+                "the Content-Encoding of the delivery is not supported: send the body uncompressed",
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_media_type(raw: &RawDelivery<'_>) -> Result<MediaType, Rejection> {
+    let media_type = raw.content_type.unwrap_or_default();
+    let media_type = media_type.split(';').next().unwrap_or_default().trim();
+    if media_type.eq_ignore_ascii_case("application/json") {
+        return Ok(MediaType::Json);
+    }
+    if media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        return Ok(MediaType::Form);
+    }
+    Err(Rejection::MediaType(
+        "the content type must be application/json or application/x-www-form-urlencoded",
+    ))
 }

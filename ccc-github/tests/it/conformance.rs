@@ -64,3 +64,22 @@ pub(crate) async fn fixture(judge: Option<Judge>) -> Fixture {
 }
 
 ccc_core::vcs_host_conformance!(fresh);
+
+mod delivery_log {
+    use ccc_core::testing::conformance::delivery_log::Fixture;
+
+    use crate::common::world;
+
+    /// Creates a log with three failed attempts. No server listens at the address of the webhook.
+    async fn fresh() -> Fixture {
+        let world = world().await;
+        world.emulator.set_webhook_url("http://user:pass@127.0.0.1:1/hook?token=1");
+        let open = |title| world.emulator.open_issue(&world.emulated, "alice", title, "");
+        open("one").await.unwrap();
+        open("two").await.unwrap();
+        open("three").await.unwrap();
+        Fixture::new(world.github()).with_owned(world)
+    }
+
+    ccc_core::delivery_log_conformance!(fresh);
+}

@@ -2,12 +2,15 @@
 
 use std::sync::{Arc, Mutex};
 
+use ccc_core::delivery_log::SentContent;
 use ccc_core::event::{Delivery, IssueEvent, Trigger};
 use ccc_core::intake::Admission;
 use ccc_core::run_store::Accepted;
-use ccc_core::{Error, ErrorKind, Intake, Result, RunId, SystemClock, VcsHost as _, async_trait};
+use ccc_core::{
+    DeliveryLog as _, Error, ErrorKind, Intake, Result, RunId, SystemClock, async_trait,
+};
 use ccc_github::{Secrets, Webhook, router};
-use jiff::Timestamp;
+use github_emulator::Fault;
 
 use crate::common::{World, world};
 use crate::emulated::secret;
@@ -69,7 +72,8 @@ async fn changes_of_an_issue_arrive_as_events() {
 }
 
 #[tokio::test]
-async fn a_delivery_that_was_not_stored_is_missed_until_it_is_sent_again() {
+async fn a_delivery_that_was_not_stored_is_in_the_log_and_can_be_sent_again() {
+    // spec: W8a
     let world = world().await;
     let github = world.github();
     let (events, _server) = listen(&world).await;
@@ -77,22 +81,54 @@ async fn a_delivery_that_was_not_stored_is_missed_until_it_is_sent_again() {
     world.emulator.open_issue(&world.emulated, "alice", "one", "").await.unwrap();
     events.broken.store(false, std::sync::atomic::Ordering::Relaxed);
     world.emulator.open_issue(&world.emulated, "alice", "two", "").await.unwrap();
-    let missed = github.missed_deliveries(Timestamp::UNIX_EPOCH).await.unwrap();
-    assert_eq!(missed.len(), 1);
+    let log = github.page(None).await.unwrap();
+    let statuses: Vec<_> = log.attempts.iter().map(|attempt| attempt.status).collect();
+    assert_eq!((statuses, log.next), (vec![Some(202), Some(503)], None));
+    let failed = &log.attempts[1];
+    assert!(failed.relevant && !failed.redelivery);
+    let sent = github.request(failed.handle).await.unwrap();
+    let address = github.address().await.unwrap();
+    assert_eq!(Some(&sent.address), address.as_ref());
+    let SentContent::Event { delivery, event } = sent.content else { panic!("{sent:?}") };
     let first = &world.emulator.deliveries()[0];
-    assert_eq!((missed[0].delivery.as_str(), first.status_code), (first.guid.as_str(), 503));
-    github.redeliver(&missed[0]).await.unwrap();
+    assert_eq!((&delivery.id, delivery.id.as_str()), (&failed.delivery, first.guid.as_str()));
+    assert_eq!(event.issue.title, "one");
+    github.redeliver(failed.handle).await.unwrap();
     for _ in 0..200 {
         if world.emulator.deliveries().len() == 3 {
             break;
         }
         ccc_core::Clock::sleep(&SystemClock, std::time::Duration::from_millis(10)).await;
     }
-    let again = github.missed_deliveries(Timestamp::UNIX_EPOCH).await.unwrap();
-    assert_eq!(again, []);
-    let titles: Vec<_> =
-        events.all.lock().unwrap().iter().map(|(_, event)| event.issue.title.clone()).collect();
+    let again = github.page(None).await.unwrap().attempts.remove(0);
+    let expected = (&failed.delivery, true, Some(202));
+    assert_eq!((&again.delivery, again.redelivery, again.status), expected);
+    let all = events.all.lock().unwrap();
+    let titles: Vec<_> = all.iter().map(|(_, event)| event.issue.title.clone()).collect();
     assert_eq!(titles, ["two", "one"]);
+    // The log and the delivery itself have the same meaning and the same digest.
+    assert_eq!((&all[1].1, all[1].0.body_sha256), (&*event, delivery.body_sha256));
+}
+
+#[tokio::test]
+async fn an_app_that_github_refuses_is_told_apart_from_an_outage() {
+    // spec: W8d
+    let world = world().await;
+    for (status, message, expected) in [
+        (403, "This GitHub App has been suspended", ErrorKind::PermissionDenied),
+        (404, "Integration not found", ErrorKind::NotFound),
+        (401, "Integration not found", ErrorKind::Unauthenticated),
+        (503, "unavailable", ErrorKind::Unavailable),
+    ] {
+        let body = format!(r#"{{"message": "{message}"}}"#);
+        let fault = Fault::on("GET", "/app/hook/deliveries");
+        world.emulator.inject(fault.body(status, "application/json", &body).times(usize::MAX));
+        let error = world.github().page(None).await.unwrap_err();
+        assert_eq!(error.kind(), expected, "{error}");
+        assert!(error.to_string().contains(message), "{error}");
+        world.emulator.clear_faults();
+    }
+    assert_eq!(world.github().page(None).await.unwrap().attempts, []);
 }
 
 #[tokio::test]

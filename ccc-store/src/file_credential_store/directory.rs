@@ -206,6 +206,35 @@ impl Directory {
         Ok(names)
     }
 
+    /// Returns the names and contents of all complete files. Waits until no write is active.
+    pub(super) fn contents(&self) -> Result<Vec<(String, Vec<u8>)>> {
+        let _lock = self.lock()?;
+        let mut files = Vec::new();
+        for name in self.names()?.into_iter().filter(|name| !Self::is_unfinished(name)) {
+            if let Some(contents) = self.read(&name)? {
+                files.push((name, contents));
+            }
+        }
+        Ok(files)
+    }
+
+    /// Writes `files` to this directory, which must be empty.
+    pub(super) fn fill(&self, files: &[(String, Vec<u8>)]) -> Result<()> {
+        let _lock = self.lock()?;
+        if !self.names()?.is_empty() {
+            let line = format!("the directory {} is not empty", self.path.display());
+            return Err(Error::new(ErrorKind::AlreadyExists, line));
+        }
+        for (name, contents) in files {
+            if name.is_empty() || name.contains('/') || matches!(&**name, "." | ".." | LOCK_FILE) {
+                let line = "the backup has a file whose name is a path: use another backup";
+                return Err(Error::new(ErrorKind::InvalidInput, line));
+            }
+            self.write(name, contents)?;
+        }
+        self.sync()
+    }
+
     /// Returns whether `name` is the name of a file that was not completely written.
     pub(super) fn is_unfinished(name: &str) -> bool {
         name.starts_with(UNFINISHED)

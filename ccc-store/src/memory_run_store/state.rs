@@ -56,12 +56,24 @@ impl State {
     }
 
     /// Returns the unfinished run with the request and the actor of `event`.
-    fn unfinished_run_of(&self, event: &IssueEvent) -> Option<RunId> {
+    pub(super) fn unfinished_run_of(&self, event: &IssueEvent) -> Option<RunId> {
         let request = event.trigger_key();
         let mut same = self.unfinished().filter(|entry| {
             entry.request == request && entry.record.event.actor.id == event.actor.id
         });
         same.next().map(|entry| entry.record.run)
+    }
+
+    /// Returns the newest run that served the request of `event`, if `event` is not later.
+    pub(super) fn run_that_served(&self, event: &IssueEvent) -> Option<RunId> {
+        let request = event.trigger_key();
+        let served = |entry: &&Entry| match &entry.record.state {
+            RunState::Finished { outcome } => outcome.serves_request(),
+            _ => false,
+        };
+        let runs = self.runs.values().rev().filter(|entry| entry.request == request).filter(served);
+        let mut later = runs.filter(|entry| event.is_not_later_than(&entry.record.event));
+        later.next().map(|entry| entry.record.run)
     }
 
     /// Returns the unfinished run with the request and the actor of `event`, or adds a new run.
@@ -188,7 +200,7 @@ impl State {
         for (run, entry) in self.runs.iter().rev().filter(|(_, entry)| entry.is_finished()) {
             runs += 1;
             bytes = bytes.saturating_add(entry.bytes());
-            if runs > bounds.finished || bytes > bounds.event_bytes {
+            if runs > bounds.finished || bytes > bounds.finished_bytes {
                 removed.push(*run);
             }
         }

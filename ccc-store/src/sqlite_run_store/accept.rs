@@ -3,12 +3,16 @@
 use ccc_core::event::{Delivery, IssueEvent};
 use ccc_core::run::{ActorCheck, RunState};
 use ccc_core::run_store::{Accepted, PendingRuns, check_pending};
-use ccc_core::{Error, ErrorKind, Progress, Result, RunId};
+use ccc_core::{DeliveryId, Error, ErrorKind, Progress, Result, RunId};
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
+use super::records::{COLUMNS, Stored};
 use super::{errors, records, retention, statement};
 use crate::bounds::{Bounds, full, not_ended, stored_event};
+
+/// Maximum number of finished runs of a request that are compared with a delivery.
+const MAX_SERVED: usize = 50;
 
 /// Stores `delivery` and a new run for `event`, or returns the run that exists already.
 pub(super) fn accept(
@@ -22,12 +26,21 @@ pub(super) fn accept(
     if let Some(known) = known_delivery(tx, delivery)? {
         return Ok(known);
     }
-    let accepted = find_or_add(tx, now, bounds, event, check)?;
-    let add = "INSERT INTO deliveries (id, body_sha256, run) VALUES (?1, ?2, ?3)";
-    let values = params![delivery.id.as_str(), delivery.body_sha256, accepted.run.to_string()];
+    let served = match unfinished_run(tx, event)? {
+        Some(_) => None,
+        None => run_that_served(tx, event)?,
+    };
+    let accepted = match served {
+        Some(run) => Accepted { run, duplicate: true },
+        None => find_or_add(tx, now, bounds, event, check)?,
+    };
+    let add = "INSERT INTO deliveries (id, body_sha256, run, received_at) VALUES (?1, ?2, ?3, ?4)";
+    let (id, run) = (delivery.id.as_str(), accepted.run.to_string());
+    let values = params![id, delivery.body_sha256, run, records::nanoseconds(now)];
     statement::execute(tx, add, values)?;
     records::add_to_total(tx, "deliveries", 1)?;
-    retention::trim_deliveries(tx, bounds)?;
+    retention::trim_deliveries(tx, now, bounds)?;
+    retention::trim_by_age(tx, now, bounds)?;
     Ok(accepted)
 }
 
@@ -73,12 +86,32 @@ fn known_delivery(tx: &Connection, delivery: &Delivery) -> Result<Option<Accepte
     Ok(Some(Accepted { run: run.parse()?, duplicate: true }))
 }
 
+/// Returns the run that handles the delivery with the id `delivery`, if the id is stored.
+pub(super) fn run_of_delivery(tx: &Connection, delivery: &DeliveryId) -> Result<Option<RunId>> {
+    let find = "SELECT run FROM deliveries WHERE id = ?1";
+    let run = statement::row(tx, find, [delivery.as_str()], |row| row.get::<_, String>(0))?;
+    run.map(|run| run.parse()).transpose()
+}
+
 /// Returns the unfinished run with the request and the actor of `event`.
 fn unfinished_run(tx: &Connection, event: &IssueEvent) -> Result<Option<RunId>> {
     let find = "SELECT run FROM runs WHERE state < 2 AND request = ?1 AND actor = ?2";
     let key = params![event.trigger_key(), actor_key(event)];
     let run = statement::row(tx, find, key, |row| row.get::<_, String>(0))?;
     run.map(|run| run.parse()).transpose()
+}
+
+/// Returns the newest run that served the request of `event`, if `event` is not later (spec: W10b).
+fn run_that_served(tx: &Connection, event: &IssueEvent) -> Result<Option<RunId>> {
+    let find = format!(
+        "SELECT {COLUMNS} FROM runs WHERE state = 2 AND request = ?1 ORDER BY number DESC LIMIT {MAX_SERVED}"
+    );
+    let runs = statement::rows(tx, &find, [event.trigger_key()], Stored::read)?;
+    let served = runs.into_iter().filter_map(|run| run.parse().ok()).find(|run| {
+        let RunState::Finished { outcome } = &run.state else { return false };
+        outcome.serves_request() && event.is_not_later_than(&run.event)
+    });
+    Ok(served.map(|run| run.run))
 }
 
 fn add_run(

@@ -129,25 +129,26 @@ pub(super) fn finish(
     outcome: &Outcome,
 ) -> Result<()> {
     let number = leased(tx, now, run, fence)?;
-    end(tx, number, outcome)?;
+    end(tx, now, number, outcome)?;
     if !outcome.serves_request() {
         return Ok(());
     }
     let find = "SELECT number FROM runs
         WHERE state < 2 AND request = (SELECT request FROM runs WHERE number = ?1)";
     for other in statement::rows(tx, find, [number], |row| row.get(0))? {
-        end(tx, other, &Outcome::Skipped { reason: SkipReason::SameRequest })?;
+        end(tx, now, other, &Outcome::Skipped { reason: SkipReason::SameRequest })?;
         let name = "UPDATE runs SET served_by = ?2 WHERE number = ?1";
         statement::execute(tx, name, params![other, run.to_string()])?;
     }
     Ok(())
 }
 
-fn end(tx: &Connection, number: i64, outcome: &Outcome) -> Result<()> {
+fn end(tx: &Connection, now: Timestamp, number: i64, outcome: &Outcome) -> Result<()> {
     let json = records::to_json(outcome)?;
-    let end = "UPDATE runs SET state = 2, outcome = ?2, bytes = bytes + octet_length(?2)
+    let end = "UPDATE runs SET state = 2, outcome = ?2, bytes = bytes + octet_length(?2), finished_at = ?3
         WHERE number = ?1 RETURNING bytes";
-    let bytes: Option<i64> = statement::row(tx, end, params![number, json], |row| row.get(0))?;
+    let values = params![number, json, nanoseconds(now)];
+    let bytes: Option<i64> = statement::row(tx, end, values, |row| row.get(0))?;
     records::add_to_total(tx, "finished_bytes", bytes.unwrap_or_default())?;
     records::add_to_total(tx, "finished_runs", 1)
 }

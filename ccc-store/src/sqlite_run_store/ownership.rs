@@ -70,7 +70,7 @@ pub(super) fn make_private(path: &Path) -> Result<()> {
 
 /// Opens the file `path` to read and write. Creates it if it does not exist, and makes it accessible
 /// only to the user of this process.
-fn private_file(path: &Path) -> Result<File> {
+pub(super) fn private_file(path: &Path) -> Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).mode(0o600);
     restrict(options.open(path), path)

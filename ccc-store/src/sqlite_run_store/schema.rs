@@ -11,11 +11,16 @@ use super::errors;
 use super::ownership::{beside, make_private};
 
 /// The mark of a database of this store: the letters `cccr`.
-const APPLICATION_ID: i64 = 0x6363_6372;
+pub(super) const APPLICATION_ID: i64 = 0x6363_6372;
 
 /// The statements that change a database of version `n` to version `n + 1`, by `n`. Version 0 is an
 /// empty database.
 const MIGRATIONS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema_2.sql")];
+
+/// Returns the newest version of a database.
+pub(super) fn newest_version() -> i64 {
+    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
+}
 
 /// Opens the database in the file `path` to write, and creates it if it does not exist. Ends the leases
 /// of an earlier process. If the database cannot be used, changes nothing in its files.
@@ -78,18 +83,13 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
-/// Returns the version of the database that this program writes.
-fn newest_version() -> i64 {
-    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
-}
-
-fn pragma(connection: &Connection, path: &Path, name: &str) -> Result<i64> {
+pub(super) fn pragma(connection: &Connection, path: &Path, name: &str) -> Result<i64> {
     let value = connection.pragma_query_value(None, name, |row| row.get(0));
     value.map_err(|error| errors::at(path, &error))
 }
 
-/// Checks whether this program can use the database.
-fn check_kind(connection: &Connection, path: &Path) -> Result<()> {
+/// Checks whether this program can use the database in the file `path`.
+pub(super) fn check_kind(connection: &Connection, path: &Path) -> Result<()> {
     let version = pragma(connection, path, "user_version")?;
     let id = pragma(connection, path, "application_id")?;
     if version == 0 && id == 0 {

@@ -9,6 +9,8 @@ mod conformance;
 mod damage;
 #[cfg(all(feature = "durable-object", unix))]
 mod durable_object;
+#[cfg(all(feature = "sqlite", unix))]
+mod full_disk;
 #[cfg(feature = "durable-object")]
 mod https_channel;
 #[cfg(all(feature = "file", unix))]

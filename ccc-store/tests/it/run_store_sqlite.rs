@@ -1,5 +1,6 @@
 //! The SQLite database of the run store outlives its process.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -207,6 +208,7 @@ async fn the_oldest_finished_runs_logs_and_deliveries_are_removed() {
         .with_unfinished(20)
         .with_finished(10)
         .with_deliveries(15)
+        .with_delivery_age(Duration::ZERO)
         .with_log_bytes(100_000)
         .with_log_lines(50);
     let store = place.open_with(bounds).await.unwrap();
@@ -299,7 +301,6 @@ async fn a_database_is_read_and_changed_beside_its_owner() {
     place.clock.advance(Duration::from_millis(1));
     let repeated = store.retry(first).await.unwrap().run;
     drop(store);
-    assert_eq!(number(&place, "SELECT value FROM totals WHERE name = 'open'"), 1);
     let claims =
         [owner.claim(LEASE).await.unwrap().unwrap(), owner.claim(LEASE).await.unwrap().unwrap()];
     assert_eq!(claims.map(|claim| claim.record.run), [second, repeated]);
@@ -312,21 +313,85 @@ async fn a_database_is_read_and_changed_beside_its_owner() {
 async fn a_database_of_an_older_version_is_converted_by_its_owner_only() {
     // spec: Q14a
     let place = Place::new();
-    let store = place.open().await.unwrap();
-    let run = place.accept(&store, 1).await.unwrap().run;
-    drop(store);
-    let connection = rusqlite::Connection::open(place.path()).unwrap();
-    let older = "ALTER TABLE runs DROP COLUMN served_by; ALTER TABLE runs DROP COLUMN log_head;
-        ALTER TABLE runs DROP COLUMN log_cut; PRAGMA user_version = 1;";
-    connection.execute_batch(older).unwrap();
-    drop(connection);
+    let old = rusqlite::Connection::open(place.path()).unwrap();
+    old.execute_batch(include_str!("../../src/sqlite_run_store/schema.sql")).unwrap();
+    old.execute_batch("PRAGMA application_id = 1667457906; PRAGMA user_version = 1;").unwrap();
+    drop(old);
     let clock = Arc::clone(&place.clock) as _;
     let beside = SqliteRunStore::open_beside(&place.path(), clock, Bounds::on_disk()).await;
     assert_eq!(beside.unwrap_err().kind(), ErrorKind::Unsupported);
     assert_eq!(number(&place, "PRAGMA user_version"), 1);
     let store = place.open().await.unwrap();
+    let run = place.accept(&store, 1).await.unwrap().run;
     let claim = store.claim(LEASE).await.unwrap().unwrap();
-    assert_eq!((claim.record.run, claim.record.served_by), (run, None));
     store.append(run, claim.fence, &[line("one")]).await.unwrap();
     assert_eq!(store.tail(run, 0, 10).await.unwrap(), [(0, line("one"))]);
+}
+
+#[tokio::test]
+async fn ended_runs_are_removed_by_age_and_unfinished_runs_are_not() {
+    // spec: Q11d, W7
+    let place = Place::new();
+    let day = Duration::from_secs(24 * 60 * 60);
+    let bounds = Bounds::on_disk().with_finished_age(day * 7);
+    let store = place.open_with(bounds).await.unwrap();
+    let outcome = Outcome::Answered { answer: String::new() };
+    let old = place.accept(&store, 1).await.unwrap().run;
+    let waiting = place.accept(&store, 2).await.unwrap().run;
+    let claim = store.claim(LEASE).await.unwrap().unwrap();
+    store.append(old, claim.fence, &[line("x")]).await.unwrap();
+    store.finish(old, claim.fence, &outcome).await.unwrap();
+    place.clock.advance(day * 6);
+    let recent = place.accept(&store, 3).await.unwrap().run;
+    assert!(store.get(old).await.unwrap().is_some());
+    place.clock.advance(day * 2);
+    let last = place.accept(&store, 4).await.unwrap().run;
+    let runs: Vec<_> = store.list(None, 10).await.unwrap().iter().map(|it| it.run).collect();
+    assert_eq!(runs, [last, recent, waiting]);
+    // The id of the delivery is stored for longer than its run.
+    assert_eq!(place.accept(&store, 1).await.unwrap(), Accepted { run: old, duplicate: true });
+    assert_eq!(store.tail(old, 0, 1).await.unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+#[tokio::test]
+async fn delivery_ids_are_stored_for_thirty_days() {
+    // spec: W7
+    let place = Place::new();
+    let day = Duration::from_secs(24 * 60 * 60);
+    let store = place.open_with(Bounds::on_disk().with_deliveries(2)).await.unwrap();
+    place.accept(&store, 1).await.unwrap();
+    place.accept(&store, 2).await.unwrap();
+    place.clock.advance(day * 29);
+    let refused = place.accept(&store, 3).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unavailable);
+    assert!(refused.retry_after().is_some() && refused.to_string().contains("delivery ids"));
+    // The refusal has changed nothing.
+    assert_eq!(store.list(None, 10).await.unwrap().len(), 2);
+    assert!(place.accept(&store, 1).await.unwrap().duplicate);
+    place.clock.advance(day);
+    assert!(!place.accept(&store, 3).await.unwrap().duplicate);
+    let id = |number: u64| DeliveryId::new(format!("d-{number}")).unwrap();
+    assert_eq!(store.find_delivery(&id(1)).await.unwrap(), None);
+    assert!(store.find_delivery(&id(2)).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_database_of_version_1_is_converted() {
+    // spec: W7
+    let place = Place::new();
+    let old = rusqlite::Connection::open(place.path()).unwrap();
+    old.execute_batch(include_str!("../../src/sqlite_run_store/schema.sql")).unwrap();
+    let mark = "PRAGMA application_id = 1667457906; PRAGMA user_version = 1;
+        INSERT INTO deliveries (id, body_sha256, run) VALUES
+            ('d-1', zeroblob(32), '01998877-0000-7000-8000-000000000001');
+        UPDATE totals SET value = 1 WHERE name = 'deliveries';";
+    old.execute_batch(mark).unwrap();
+    drop(old);
+    std::fs::set_permissions(place.path(), std::fs::Permissions::from_mode(0o600)).unwrap();
+    let now = "2026-01-01T00:00:00Z".parse::<Timestamp>().unwrap();
+    place.clock.advance(now.duration_since(Timestamp::UNIX_EPOCH).unsigned_abs());
+    let store = place.open_with(Bounds::on_disk().with_deliveries(1)).await.unwrap();
+    assert!(place.accept(&store, 1).await.unwrap().duplicate);
+    let refused = place.accept(&store, 2).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unavailable, "{refused}");
 }

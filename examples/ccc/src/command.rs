@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 use crate::exit_code;
 use crate::output::say;
 
+mod backup;
 mod config;
 #[cfg(feature = "emulator")]
 mod demo;
@@ -18,6 +19,7 @@ mod doctor;
 mod github_emulator;
 mod issue_text;
 mod keygen;
+mod restore;
 mod run;
 mod runs;
 mod serve;
@@ -80,6 +82,10 @@ pub(crate) enum Command {
     /// Show and change the stored GitHub Apps, the stored credential of the model, and the
     /// encryption key.
     Config(config::ConfigArgs),
+    /// Write the runs and the encrypted credentials to a file. A service can run at the same time.
+    Backup(backup::BackupArgs),
+    /// Replace the runs and the encrypted credentials by those of a backup. No service may run.
+    Restore(restore::RestoreArgs),
     /// Start an emulated GitHub, to develop and test your own GitHub App.
     #[cfg(feature = "emulator")]
     GithubEmulator(github_emulator::EmulatorArgs),
@@ -99,6 +105,8 @@ impl Command {
             Self::Doctor(args) => doctor::run(args).await,
             Self::Keygen => keygen::run().map(|()| true),
             Self::Config(args) => config::run(args).await,
+            Self::Backup(args) => backup::run(args).await.map(|()| true),
+            Self::Restore(args) => restore::run(args).await.map(|()| true),
             #[cfg(feature = "emulator")]
             Self::GithubEmulator(args) => github_emulator::run(args).await.map(|()| true),
         }

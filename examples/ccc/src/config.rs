@@ -3,10 +3,13 @@
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use ccc_core::Result;
 use ccc_core::policy::TrustPolicy;
+use ccc_store::Bounds;
 use serde::Deserialize;
 use toml::{Table, Value};
 
@@ -26,7 +29,7 @@ mod table;
 
 pub use agent::AgentConfig;
 pub use environment::environment;
-pub use github::GitHubConfig;
+pub use github::{GitHubConfig, MissedDeliveriesKind};
 pub use model::ModelConfig;
 pub use runner::RunnerConfig;
 pub(crate) use secret::shown_path;
@@ -116,6 +119,40 @@ pub struct RunsConfig {
     /// Maximum number of attempts at a run during which the service stopped, without a further
     /// completed stage.
     pub attempts: Option<u32>,
+    /// Number of days after which an ended run is removed from the database. Default: 90.
+    pub retention_days: Option<RetentionDays>,
+    /// Maximum size of the ended runs in the database, in MiB, and also of their logs. If they are
+    /// larger, the oldest are removed. Default: 1024.
+    pub retention_mib: Option<NonZeroU32>,
+}
+
+impl RunsConfig {
+    /// Returns the limits of the run store.
+    pub(crate) fn bounds(&self) -> Bounds {
+        let mut bounds = Bounds::on_disk();
+        if let Some(RetentionDays(days)) = self.retention_days {
+            bounds.finished_age = Duration::from_secs(u64::from(days) * 24 * 60 * 60);
+        }
+        if let Some(mib) = self.retention_mib {
+            let bytes = usize::try_from(mib.get()).unwrap_or(usize::MAX).saturating_mul(1 << 20);
+            (bounds.finished_bytes, bounds.log_bytes) = (bytes, bytes);
+        }
+        bounds
+    }
+}
+
+/// A number of days after which an ended run is removed: at least 7. GitHub can send a delivery again
+/// for three days, and the run shows whether the delivery is older than the state of its issue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "u32")]
+pub struct RetentionDays(u32);
+
+impl TryFrom<u32> for RetentionDays {
+    type Error = &'static str;
+
+    fn try_from(days: u32) -> Result<Self, Self::Error> {
+        if days < 7 { Err("it is less than 7") } else { Ok(Self(days)) }
+    }
 }
 
 /// A kind of run store.

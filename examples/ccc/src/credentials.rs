@@ -13,6 +13,7 @@ mod key_source;
 mod reloading_store;
 
 pub(crate) use data_dir_id::data_dir_id;
+pub(crate) use durable_store::directory;
 pub(crate) use reloading_store::{ReloadingStore, Rotated};
 
 use crate::config::{Config, KeySource};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ccc_core::{Result, RunId};
+use ccc_core::{Result, RunId, RunStore};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
@@ -29,11 +29,8 @@ pub(crate) async fn check(inner: &Inner) -> (bool, Value) {
     // The checks of the adapters are executed on the threads of the probes too, because an adapter
     // can access the disk on the thread that executes it.
     let (one, other) = (Handle::current(), Handle::current());
-    // The store contains no such run. A run that cannot be read must not make the service unhealthy.
-    let absent = RunId::new(Timestamp::UNIX_EPOCH);
-    let read = async move { store.store().get(absent?).await.map(drop) };
     let (store, runner, disk) = tokio::join!(
-        probes.store.check(clock, move || word(&one.block_on(read))),
+        probes.store.check(clock, move || { word(&one.block_on(check_store(&**store.store()))) }),
         probes
             .runner
             .check(clock, move || { word(&other.block_on(runner.pipeline().runner().check())) }),
@@ -47,6 +44,7 @@ pub(crate) async fn check(inner: &Inner) -> (bool, Value) {
     let healthy = [&*store, &*runner, &*disk, runs].iter().all(|check| *check == "ok");
     let mut warnings = inner.warnings.clone();
     warnings.extend(inner.app.iter().flat_map(|app| app.warnings()));
+    warnings.extend(inner.reconciler.iter().filter_map(|reconciler| reconciler.problem()));
     let app_id = inner.app.as_ref().and_then(|app| app.app_id());
     let uptime = inner.clock.now().duration_since(inner.started).as_secs();
     let body = json!({
@@ -63,6 +61,13 @@ pub(crate) async fn check(inner: &Inner) -> (bool, Value) {
         "cpu_seconds": cpu_seconds(),
     });
     (healthy, body)
+}
+
+/// Checks whether the run store can be read and written (spec: Q8).
+async fn check_store(store: &dyn RunStore) -> Result<()> {
+    // The store contains no such run. A run that cannot be read must not make the service unhealthy.
+    store.get(RunId::new(Timestamp::UNIX_EPOCH)?).await?;
+    store.check().await
 }
 
 fn word(result: &Result<()>) -> String {

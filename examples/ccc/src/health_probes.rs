@@ -13,8 +13,8 @@ pub(crate) use probe::{Checked, Probe};
 /// The name of the file in the data directory that the check of the disk writes.
 const PROBE_FILE: &str = "health-probe";
 
-/// The time for which the result of the check of the disk is used again. The check writes to the
-/// disk, and every client can ask for it.
+/// The time for which the result of a check that writes to the disk is used again, because every client
+/// can ask for it.
 const DISK_MAX_AGE: Duration = Duration::from_secs(5);
 
 /// The checks that can hang. Each result is `ok` or the reason for a failure.
@@ -36,7 +36,7 @@ pub(crate) struct Disk {
 impl Default for Probes {
     fn default() -> Self {
         Self {
-            store: Probe::new(Duration::ZERO),
+            store: Probe::new(DISK_MAX_AGE),
             runner: Probe::new(Duration::ZERO),
             disk: Probe::new(DISK_MAX_AGE),
         }

@@ -10,6 +10,7 @@ use crate::config::Config;
 mod builder;
 mod inner;
 mod life_cycle;
+mod reconciliation;
 mod stop_limits;
 
 pub use builder::ServiceBuilder;

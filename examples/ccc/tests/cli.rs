@@ -3,13 +3,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "tests")]
 
 mod cli {
+    mod backup;
     mod claude;
     mod config;
     mod demo;
     mod docker;
     mod fixture;
+    mod full_disk;
     mod host_failures;
     mod local_repositories;
+    mod missed;
     mod proxy_and_ca;
     mod restart;
     mod run;

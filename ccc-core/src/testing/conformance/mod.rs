@@ -13,6 +13,7 @@
 //! | [`processes_conformance!`](crate::processes_conformance) | [`container_runner::Fixture`] | container runners that execute real programs |
 //! | [`agent_conformance!`](crate::agent_conformance) | [`agent::Fixture`] | every agent |
 //! | [`vcs_host_conformance!`](crate::vcs_host_conformance) | [`vcs_host::Fixture`] | every VCS host |
+//! | [`delivery_log_conformance!`](crate::delivery_log_conformance) | [`delivery_log::Fixture`] | every delivery log |
 //! | [`run_store_conformance!`](crate::run_store_conformance) | [`run_store::Fixture`] | every run store |
 //! | [`run_log_conformance!`](crate::run_log_conformance) | [`run_log::Fixture`] | every run log |
 //! | [`clock_conformance!`](crate::clock_conformance) | [`clock::Fixture`] | every clock |
@@ -52,6 +53,7 @@ pub mod agent;
 pub mod clock;
 pub mod container_runner;
 pub mod credential_store;
+pub mod delivery_log;
 pub mod observer;
 pub mod processes;
 pub mod run_log;

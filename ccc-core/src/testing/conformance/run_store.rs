@@ -31,6 +31,7 @@ macro_rules! run_store_conformance {
             [
                 a_new_delivery_is_stored_with_a_waiting_run,
                 a_repeated_delivery_returns_the_first_run,
+                a_delivery_is_found_by_its_id,
                 a_known_delivery_with_another_body_is_a_conflict,
                 opening_and_labelling_an_issue_starts_one_run,
                 every_comment_starts_its_own_run,
@@ -40,6 +41,8 @@ macro_rules! run_store_conformance {
                 concurrent_accepts_of_one_trigger_make_one_run,
                 the_same_request_of_two_actors_is_two_runs,
                 a_served_request_is_not_run_again,
+                an_older_delivery_of_a_served_request_starts_nothing,
+                an_older_delivery_of_a_request_that_was_not_served_starts_its_run,
                 a_request_that_was_not_served_is_run_by_its_own_actor,
                 a_run_that_has_passed_authorize_comes_before_its_request_is_run_again,
                 unfinished_runs_are_those_that_have_not_ended,
@@ -71,6 +74,7 @@ macro_rules! run_store_conformance {
                 a_write_to_an_unknown_run_is_refused,
                 runs_are_listed_newest_first,
                 an_unknown_run_is_none,
+                a_store_that_works_passes_its_check,
             ]
         );
     };

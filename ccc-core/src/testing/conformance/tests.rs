@@ -35,6 +35,7 @@ fn every_case_is_in_its_macro() {
         "credential_store",
         &[include_str!("credential_store.rs"), include_str!("credential_store/races.rs")],
     );
+    check("delivery_log", &[include_str!("delivery_log.rs")]);
     check("observer", &[include_str!("observer.rs")]);
     check("processes", &[include_str!("processes.rs"), include_str!("processes/endings.rs")]);
     check(

@@ -45,7 +45,6 @@ macro_rules! vcs_host_conformance {
                 a_refused_account_is_answered_once_or_not_at_all,
                 comments_are_limited_to_those_before_a_time,
                 a_pull_request_is_opened_once,
-                missed_deliveries_are_listed_or_unsupported,
             ]
         );
     };

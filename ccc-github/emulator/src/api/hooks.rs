@@ -56,8 +56,12 @@ pub(crate) async fn list(request: ApiRequest) -> Answer {
     };
     let state = request.inner.state();
     let wanted = |found: &&HookDelivery| {
-        let ok = (200..300).contains(&found.status_code);
-        let asked = request.query_param("status").is_none_or(|status| (status == "success") == ok);
+        // An attempt without a response has the status 0 and belongs to neither class.
+        let asked = match request.query_param("status") {
+            Some("success") => (200..400).contains(&found.status_code),
+            Some("failure") => (400..600).contains(&found.status_code),
+            _ => true,
+        };
         found.app == app && found.id < cursor && asked
     };
     let mut rest = state.deliveries.iter().rev().filter(wanted);

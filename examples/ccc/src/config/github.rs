@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use ccc_core::reconciler::MissedDeliveries;
 use ccc_core::{Result, Secret};
 use serde::Deserialize;
 
@@ -27,6 +28,8 @@ pub struct GitHubConfig {
     /// Minimum time between two writes to GitHub, in milliseconds. Default: one second, as GitHub
     /// recommends. 0 turns off this pause, and also the limit for the number of writes per hour.
     pub write_spacing_ms: Option<u64>,
+    /// The way in which deliveries are got that did not reach the service.
+    pub missed_deliveries: MissedDeliveriesKind,
     /// The URL of the proxy for every request to the VCS host and every git transfer. The URL is a
     /// secret, because it can contain a password.
     #[serde(skip)]
@@ -35,6 +38,27 @@ pub struct GitHubConfig {
     pub(super) private_key: Option<Secret>,
     #[serde(skip)]
     pub(super) webhook_secret: Option<Secret>,
+}
+
+/// A way in which deliveries are got that did not reach the service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MissedDeliveriesKind {
+    /// GitHub is asked to send them again.
+    #[default]
+    Redeliver,
+    /// They are read from GitHub's log of deliveries. Use this value if GitHub cannot reach the
+    /// service.
+    Log,
+}
+
+impl From<MissedDeliveriesKind> for MissedDeliveries {
+    fn from(kind: MissedDeliveriesKind) -> Self {
+        match kind {
+            MissedDeliveriesKind::Redeliver => Self::Redeliver,
+            MissedDeliveriesKind::Log => Self::ReadFromLog,
+        }
+    }
 }
 
 impl GitHubConfig {

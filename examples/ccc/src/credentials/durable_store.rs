@@ -73,6 +73,6 @@ pub(super) fn index_file(config: &Config, data_dir: &Path) -> PathBuf {
 }
 
 /// Returns the configured directory of a `file` store. The default is `credentials` in `data_dir`.
-pub(super) fn directory(config: &Config, data_dir: &Path) -> PathBuf {
+pub(crate) fn directory(config: &Config, data_dir: &Path) -> PathBuf {
     config.store.directory.clone().unwrap_or_else(|| data_dir.join("credentials"))
 }

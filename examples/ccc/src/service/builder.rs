@@ -5,11 +5,11 @@ use std::sync::Arc;
 use ccc_core::dispatcher::{Dispatcher, DispatcherConfig};
 use ccc_core::observe::Observers;
 use ccc_core::{
-    Agent, Clock, ContainerRunner, CredentialStore, Observer, Result, RunLog, RunStore,
-    SystemClock, VcsHost,
+    Agent, Clock, ContainerRunner, CredentialStore, DeliveryLog, Observer, Result, RunLog,
+    RunStore, SystemClock, VcsHost,
 };
 use ccc_github::{GitHub, Webhook};
-use ccc_store::{Bounds, MemoryRunStore, SqliteRunStore};
+use ccc_store::{MemoryRunStore, SqliteRunStore};
 
 use crate::adapters::{Adapters, github};
 use crate::app::{self, StoredApp};
@@ -18,6 +18,7 @@ use crate::health_probes::Probes;
 use crate::observers::LogObserver;
 use crate::pipeline::{open_data_dir, pipeline};
 use crate::service::inner::Inner;
+use crate::service::reconciliation::Reconciliation;
 use crate::service::stop_limits::StopLimits;
 use crate::stored_credentials::StoredCredentials;
 use crate::weakening::weakenings;
@@ -58,6 +59,7 @@ pub struct ServiceBuilder {
     host: Option<OwnHost>,
     credentials: Option<Arc<dyn CredentialStore>>,
     runs: Option<RunParts>,
+    deliveries: Option<Arc<dyn DeliveryLog>>,
     observers: Vec<Arc<dyn Observer>>,
     log: bool,
     stored: StoredCredentials,
@@ -83,6 +85,7 @@ impl ServiceBuilder {
             host: None,
             credentials: None,
             runs: None,
+            deliveries: None,
             observers: Vec::new(),
             log: true,
             stored: StoredCredentials::default(),
@@ -153,6 +156,13 @@ impl ServiceBuilder {
     /// Sets the run store, which replaces the store that `runs.store` names, and the log of its runs.
     pub fn logged_runs(mut self, runs: impl RunStore, log: impl RunLog) -> Self {
         self.runs = Some((Arc::new(runs), Some(Arc::new(log))));
+        self
+    }
+
+    /// Sets the log of deliveries, from which the service gets missed deliveries. It replaces the log
+    /// of the configured GitHub. A host other than GitHub has no log without this setter.
+    pub fn delivery_log(mut self, log: impl DeliveryLog) -> Self {
+        self.deliveries = Some(Arc::new(log));
         self
     }
 
@@ -237,6 +247,8 @@ impl ServiceBuilder {
         dispatching.concurrency = config.runs.concurrency.unwrap_or(dispatching.concurrency);
         let dispatcher = Arc::new(Dispatcher::new(pipeline, runs, dispatching));
         let started = clock.now();
+        let log = self.deliveries;
+        let reconciler = reconciliation(config, log, github.as_ref(), &dispatcher);
         Ok(Inner {
             dispatcher,
             webhook,
@@ -244,6 +256,7 @@ impl ServiceBuilder {
             started,
             app,
             github,
+            reconciler,
             warnings,
             probes: Probes::default(),
             trusted_proxies: config.server.trusted_proxies.clone(),
@@ -253,7 +266,8 @@ impl ServiceBuilder {
     }
 }
 
-/// Opens the configured run store. Its value is also the log of its runs.
+/// Opens the configured run store. Its value is also the log of its runs. Adds a warning to `warnings` if
+/// the store loses runs.
 async fn run_store(
     config: &Config,
     clock: &Arc<dyn Clock>,
@@ -261,7 +275,7 @@ async fn run_store(
 ) -> Result<RunParts> {
     Ok(match config.runs.store {
         RunStoreKind::Sqlite => {
-            let (path, bounds) = (config.run_store_path()?, Bounds::on_disk());
+            let (path, bounds) = (config.run_store_path()?, config.runs.bounds());
             let store = SqliteRunStore::open(&path, Arc::clone(clock), bounds).await?;
             with_log(store)
         }
@@ -276,6 +290,17 @@ async fn run_store(
 fn with_log(store: impl RunStore + RunLog) -> RunParts {
     let store = Arc::new(store);
     (Arc::clone(&store) as _, Some(store))
+}
+
+/// Returns the reconciler for the deliveries of `log`, or else of the log of `github`.
+fn reconciliation(
+    config: &Config,
+    log: Option<Arc<dyn DeliveryLog>>,
+    github: Option<&Arc<GitHub>>,
+    dispatcher: &Arc<Dispatcher>,
+) -> Option<Reconciliation> {
+    let log = log.or_else(|| github.map(|github| Arc::clone(github) as Arc<dyn DeliveryLog>))?;
+    Some(Reconciliation::new(log, dispatcher, config.github.missed_deliveries.into()))
 }
 
 /// The client of the configured GitHub, the webhook, and the GitHub App that both use.

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use crate::app::StoredApp;
 use crate::config::Network;
 use crate::health_probes::Probes;
+use crate::service::reconciliation::Reconciliation;
 use crate::service::stop_limits::StopLimits;
 
 /// The parts of a service, which all clones of the service share.
@@ -26,6 +27,8 @@ pub(crate) struct Inner {
     /// The GitHub client whose access tokens the service manages; `None` if the VCS host is not
     /// GitHub.
     pub(crate) github: Option<Arc<GitHub>>,
+    /// The reconciler of missed deliveries; `None` if the VCS host has no log of deliveries.
+    pub(crate) reconciler: Option<Reconciliation>,
     /// The warnings about the configuration, one line for each warning.
     pub(crate) warnings: Vec<String>,
     /// The health checks that can hang.

@@ -26,7 +26,7 @@ impl Service {
     ///    those of runs that are unfinished in the run store. Logs the ids of unfinished runs that
     ///    cannot be read. An error is logged and does not stop the service.
     /// 3. Executes runs. Every minute, reloads the App from the store, and revokes access tokens that
-    ///    were not used for 15 minutes.
+    ///    were not used for 15 minutes. Gets missed deliveries at once, and then every 5 minutes.
     /// 4. After `shutdown` is cancelled, accepts no more deliveries. Active runs may continue for 19 s,
     ///    and are then released.
     /// 5. Cleans up after the runs, and revokes the access tokens that no run uses, for at most 3 s.
@@ -73,13 +73,14 @@ impl Service {
     async fn execute_and_clean_up(&self, shutdown: &CancellationToken) {
         let dispatcher = &self.inner.dispatcher;
         let unused = self.revoke_unused_tokens_until(shutdown);
+        let missed = self.reconcile_until(shutdown);
         match &self.inner.app {
             Some(app) => {
                 let polling = app.poll(&*self.inner.clock, shutdown);
-                tokio::join!(dispatcher.serve(shutdown.clone()), polling, unused);
+                tokio::join!(dispatcher.serve(shutdown.clone()), polling, unused, missed);
             }
             None => {
-                tokio::join!(dispatcher.serve(shutdown.clone()), unused);
+                tokio::join!(dispatcher.serve(shutdown.clone()), unused, missed);
             }
         }
         if let Some(github) = &self.inner.github {
@@ -94,6 +95,13 @@ impl Service {
         while shutdown.run_until_cancelled(clock.sleep(BETWEEN_REVOCATIONS)).await.is_some() {
             github.revoke_unused().await;
         }
+    }
+
+    /// Gets missed deliveries, until `shutdown` is cancelled.
+    async fn reconcile_until(&self, shutdown: &CancellationToken) {
+        let Some(reconciler) = &self.inner.reconciler else { return };
+        let is_ready = || !self.is_waiting_for_app();
+        shutdown.run_until_cancelled(reconciler.repeat(&*self.inner.clock, is_ready)).await;
     }
 
     async fn take_over_tokens(&self) {

@@ -13,7 +13,9 @@ use ccc_core::credential::CredentialStore;
 use ccc_core::dispatcher::{Dispatcher, DispatcherConfig};
 use ccc_core::event::Delivery;
 use ccc_core::run::RunState;
-use ccc_core::testing::{FakeAgent, FakeCredentialStore, FakeRunner, Fakes, Fault, Faults, Faulty};
+use ccc_core::testing::{
+    FakeAgent, FakeCredentialStore, FakeDeliveryLog, FakeRunner, Fakes, Fault, Faults, Faulty,
+};
 use ccc_core::{
     CancellationToken, DeliveryId, ErrorKind, Intake, Outcome, Remedy, RunStore as _, Secret,
 };
@@ -107,6 +109,39 @@ async fn health(service: &Service) -> (String, Value) {
     let response = send(router(service.clone()), "GET /health HTTP/1.1\r\n", "").await;
     let (head, body) = response.split_once("\r\n\r\n").unwrap();
     (head.to_owned(), serde_json::from_str(body).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_reports_why_deliveries_do_not_reach_the_service() {
+    // spec: W8d
+    let (fakes, directory) =
+        (Fakes::new(&[("README.md", "hello\n")]), tempfile::tempdir().unwrap());
+    let log = Arc::new(FakeDeliveryLog::default());
+    log.set_failure(Some(ErrorKind::PermissionDenied));
+    let service = Service::builder(&config(directory.path()))
+        .host(Arc::clone(&fakes.host))
+        .delivery_log(Arc::clone(&log))
+        .runner(Arc::clone(&fakes.runner))
+        .credentials(Arc::clone(&fakes.credentials))
+        .agent(FakeAgent::default())
+        .build()
+        .await
+        .unwrap();
+    let shutdown = CancellationToken::new();
+    let reported = async {
+        let warnings = loop {
+            let (head, body) = health(&service).await;
+            let warnings = body["warnings"].to_string();
+            if warnings.contains("suspended") {
+                assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+                break warnings;
+            }
+        };
+        shutdown.cancel();
+        warnings
+    };
+    let (warnings, ()) = tokio::join!(reported, service.serve(shutdown.clone()));
+    assert!(warnings.contains("the owner of the App"), "{warnings}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -132,7 +132,15 @@ impl Site {
         let (service, address) = listening(command);
         github.set_webhook_url(format!("http://{address}/webhook/github"));
         let http = ReqwestHttp::direct().unwrap();
-        Self { github, repo, service, address, dir, http }
+        let site = Self { github, repo, service, address, dir, http };
+        // Otherwise the service could request a delivery again that a test means to be missed.
+        site.until("the service has read the log of deliveries", |site| {
+            let calls = site.github.calls();
+            let mut reads = calls.iter().filter(|it| it.path.ends_with("/app/hook/deliveries"));
+            reads.any(|call| call.status.is_some())
+        })
+        .await;
+        site
     }
 
     pub(crate) async fn send(

@@ -139,6 +139,8 @@ async fn a_successful_run_makes_four_writes_and_only_the_necessary_reads() {
         ("GET /installation", 1),
         ("POST /app/installations/N/access_tokens", 3),
         ("DELETE /installation/token", 3),
+        // The log of deliveries, when the service starts (W8a).
+        ("GET /app/hook/deliveries", 1),
         // The identity of the App, once in the lifetime of the process (G9).
         ("GET /app", 1),
         ("GET /users/ccc-app[bot]", 1),

@@ -72,6 +72,30 @@ pub async fn a_repeated_delivery_returns_the_first_run(fixture: &Fixture) {
     );
 }
 
+/// Checks that `find_delivery` returns the run of each stored delivery, also after the run has
+/// finished, and `None` for other ids.
+pub async fn a_delivery_is_found_by_its_id(fixture: &Fixture) {
+    // spec: W5a
+    let find = async |id: &str| {
+        let found = fixture.store.find_delivery(&delivery(id, 1).id).await;
+        found.expect("`find_delivery` must succeed")
+    };
+    let rule = "`find_delivery` must return `None` for an id that is not stored";
+    assert_eq!(find("first").await, None, "{rule}");
+    let run = fixture.accept("first", &labeled(1)).await.run;
+    fixture.accept("second", &labeled(1)).await;
+    let claim = fixture.claim_some().await;
+    let outcome = Outcome::Answered { answer: "done".to_owned() };
+    fixture.store.finish(run, claim.fence, &outcome).await.expect(WITHIN_LEASE);
+    for id in ["first", "second"] {
+        let rule = "`find_delivery` must return the run of each stored delivery";
+        assert_eq!(find(id).await, Some(run), "{rule}");
+    }
+    fixture.try_accept("first", 2, &labeled(1)).await.expect_err("another body is a conflict");
+    let rule = "`find_delivery` must return `None` for an id that is not stored";
+    assert_eq!(find("third").await, None, "{rule}");
+}
+
 /// Checks that `accept` of a known delivery id with a different body fails with
 /// [`ErrorKind::Conflict`], creates no run and does not change the existing run.
 pub async fn a_known_delivery_with_another_body_is_a_conflict(fixture: &Fixture) {

@@ -250,6 +250,14 @@ pub async fn runs_are_listed_newest_first(fixture: &Fixture) {
     assert_eq!(all, newest_first, "`list` must not order runs by their state");
 }
 
+/// Checks that `check` succeeds and changes no run.
+pub async fn a_store_that_works_passes_its_check(fixture: &Fixture) {
+    fixture.run_of(1).await;
+    let before = fixture.list().await;
+    fixture.store.check().await.expect("`check` must succeed for a store that works");
+    assert_eq!(fixture.list().await, before, "`check` must change no run");
+}
+
 /// Checks that `get` of an unknown run returns `None` and no error.
 pub async fn an_unknown_run_is_none(fixture: &Fixture) {
     fixture.run_of(1).await;

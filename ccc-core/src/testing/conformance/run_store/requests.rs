@@ -4,12 +4,14 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::fixture::{Fixture, WITHIN_LEASE, by, comment, event, labeled};
 use crate::event::Trigger;
 use crate::progress::Progress;
 use crate::run::{ActorCheck, Outcome, RunState, SkipReason};
 use crate::testing::conformance::assert_fails_with;
-use crate::{ErrorKind, RunId, Stage};
+use crate::{ErrorKind, IssueEvent, RunId, Stage};
 
 const SKIPPED: RunState =
     RunState::Finished { outcome: Outcome::Skipped { reason: SkipReason::SameRequest } };
@@ -220,4 +222,75 @@ pub async fn unfinished_runs_are_those_that_have_not_ended(fixture: &Fixture) {
     let answered = Outcome::Answered { answer: String::new() };
     store.finish(first, claim.fence, &answered).await.expect(WITHIN_LEASE);
     check("no run that has ended", vec![third, fourth]).await;
+}
+
+/// Returns the event number `number` of issue `issue`. The numbers are in the order of the actions.
+/// The events 1 and 2 belong to one change of the issue.
+fn action(issue: u64, number: usize) -> IssueEvent {
+    let (trigger, second) = match number {
+        0 => (Trigger::Opened, 1),
+        1 => (Trigger::Reopened, 2),
+        2 => (Trigger::Labeled { label: "go".to_owned() }, 2),
+        _ => (Trigger::Labeled { label: "go".to_owned() }, 3),
+    };
+    let mut event = by(10 + number as u64, event(issue, trigger));
+    event.issue.updated_at = Timestamp::UNIX_EPOCH + Duration::from_secs(second);
+    event
+}
+
+/// Checks that a delivery creates no run if a run of its request with a later event has served the
+/// request. The deliveries of four actions arrive in each order, each after the run of the one before
+/// has ended.
+pub async fn an_older_delivery_of_a_served_request_starts_nothing(fixture: &Fixture) {
+    // spec: W10b
+    let orders = (0..256).map(|order| [order & 3, order >> 2 & 3, order >> 4 & 3, order >> 6 & 3]);
+    let each_once = |order: &[usize; 4]| (0..4).all(|number| order.contains(&number));
+    for (issue, order) in (1..).zip(orders.filter(each_once)) {
+        let mut newest: Option<(usize, RunId)> = None;
+        for number in order {
+            let id = format!("order-{issue}-{number}");
+            let accepted = fixture.accept(&id, &action(issue, number)).await;
+            let second = |number: usize| action(issue, number).issue.updated_at;
+            match newest {
+                Some((last, run)) if second(number) <= second(last) => {
+                    let rule = "`accept` of an older delivery must return the run that served the \
+                                request";
+                    assert!(accepted.duplicate, "{rule}: {order:?}, {number}");
+                    let known = fixture.record(accepted.run).await.event.issue.updated_at;
+                    assert!(known >= second(number), "{rule}: {order:?}, {number}, {run}");
+                }
+                _ => {
+                    let rule = "`accept` of a newer delivery must create a run";
+                    assert!(!accepted.duplicate, "{rule}: {order:?}, {number}");
+                    let outcome = Outcome::Answered { answer: "done".to_owned() };
+                    end(fixture, accepted.run, &outcome).await;
+                    newest = Some((number, accepted.run));
+                }
+            }
+        }
+        let nothing = fixture.claim().await.is_none();
+        assert!(nothing, "an older delivery must not make a run claimable: {order:?}");
+    }
+}
+
+/// Checks that an older delivery creates a run if no run has served its request. Comments are separate
+/// requests, so that an older comment always creates a run.
+pub async fn an_older_delivery_of_a_request_that_was_not_served_starts_its_run(fixture: &Fixture) {
+    // spec: W10b
+    let newer = fixture.accept("newer", &action(1, 3)).await;
+    let skipped = Outcome::Skipped { reason: SkipReason::NotPermitted };
+    end(fixture, newer.run, &skipped).await;
+    let older = fixture.accept("older", &action(1, 0)).await;
+    assert!(!older.duplicate, "`accept` must create a run if the request was not served");
+    end(fixture, older.run, &Outcome::Answered { answer: "done".to_owned() }).await;
+    let said = |number: u64, second: u64| {
+        let mut said = comment(1, number);
+        said.issue.updated_at = Timestamp::UNIX_EPOCH + Duration::from_secs(second);
+        said
+    };
+    for (id, number, second) in [("later", 2, 9), ("earlier", 1, 4)] {
+        let accepted = fixture.accept(id, &said(number, second)).await;
+        assert!(!accepted.duplicate, "`accept` of an older comment must create a run: {id}");
+        end(fixture, accepted.run, &Outcome::Answered { answer: "done".to_owned() }).await;
+    }
 }

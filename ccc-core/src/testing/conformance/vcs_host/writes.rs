@@ -201,6 +201,10 @@ pub async fn a_pull_request_is_opened_once(fixture: &Fixture) {
         body: "A body.".to_owned(),
         draft: false,
     };
+    let find = async || fixture.host.find_pull_request(&fixture.repo, &fixture.branch).await;
+    let none = find().await.expect("`find_pull_request` must succeed");
+    let rule = "`find_pull_request` must return `None` for a branch without a pull request";
+    assert_eq!(none, None, "{rule}");
     let first = fixture.host.open_pull_request(&fixture.repo, &new).await;
     let first = first.expect("`open_pull_request` must open a pull request");
     assert_eq!(
@@ -213,27 +217,8 @@ pub async fn a_pull_request_is_opened_once(fixture: &Fixture) {
     let second =
         second.expect("`open_pull_request` must succeed for a branch that has a pull request");
     assert_eq!(second, first, "`open_pull_request` must return the existing pull request");
-}
-
-/// Checks that `missed_deliveries` returns only deliveries that were sent at or after the time
-/// `since`, the oldest first. If the VCS host has no delivery log, `missed_deliveries` must fail
-/// with [`ErrorKind::Unsupported`].
-pub async fn missed_deliveries_are_listed_or_unsupported(fixture: &Fixture) {
-    let since = fixture.clock.now() - Duration::from_secs(3_600);
-    match fixture.host.missed_deliveries(since).await {
-        Ok(missed) => {
-            let sorted = missed.is_sorted_by_key(|delivery| delivery.delivered_at);
-            let rule = "`missed_deliveries` must return the oldest delivery first";
-            assert!(sorted, "{rule}: {missed:?}");
-            let recent = missed.iter().all(|delivery| delivery.delivered_at >= since);
-            let rule = "`missed_deliveries` must return no delivery that was sent before `since`";
-            assert!(recent, "{rule} ({since}): {missed:?}");
-        }
-        Err(error) => assert_eq!(
-            error.kind(),
-            ErrorKind::Unsupported,
-            "`missed_deliveries` must succeed or fail with the error kind Unsupported, but failed \
-             with: {error}"
-        ),
-    }
+    // A host can also not know it.
+    let found = find().await.expect("`find_pull_request` must succeed");
+    let same = found.is_none_or(|found| found == first);
+    assert!(same, "`find_pull_request` must return the pull request of the branch");
 }
