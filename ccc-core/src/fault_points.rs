@@ -1,5 +1,5 @@
 //! Fault points: places between a durable write, an external effect and the next step, at which a test
-//! program can end the process (spec: Q9a).
+//! program can end the process (spec: Q15).
 //!
 //! No shipped program enables the feature `failpoints`. Without it, a fault point contains no code.
 

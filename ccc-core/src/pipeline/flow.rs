@@ -8,8 +8,8 @@ use super::bounded::{bounded, interruptible};
 use super::cleanup_guard::CleanupGuard;
 use super::ending::Ending;
 use super::halt::Halt;
-use super::logged::{end_log, logged};
-use super::postponement::postponed_by_report;
+use super::logged::{finish, logged};
+use super::postponement::{note_postponement, postponed_by_report};
 use super::run_context::RunContext;
 use super::run_report::RunReport;
 use super::salvage::save_unpublished;
@@ -43,17 +43,11 @@ async fn drive_to_end(run: &Arc<RunContext>, cancel: &CancellationToken) -> RunR
         postponed = postponed_by_report(run, &outcome, &reported);
     }
     if let Some(wait) = postponed {
-        run.emit_note(format!(
-            "the VCS host asked the service to wait: the run is postponed for {} s",
-            wait.as_secs()
-        ));
+        note_postponement(run, wait);
         let cleanup = guard.clean_up(Retain::for_successor(run)).await;
         return RunReport { run: run.id, outcome, postponed, report: Ok(()), cleanup };
     }
-    end_log(run, &outcome).await;
-    fault_point!(Some(run.id), "finish.begin");
-    let is_finished = run.finish(&outcome).await;
-    fault_point!(Some(run.id), "finish.stored");
+    let is_finished = finish(run, &outcome).await;
     let retain = if is_finished { Retain::Nothing } else { Retain::for_successor(run) };
     let cleanup = guard.clean_up(retain).await;
     run.emit_finished(outcome.clone());
@@ -73,10 +67,7 @@ async fn stages(run: &RunContext) -> Result<Outcome, Halt> {
         Progress::Committed(committed) => from_publish(run, committed).await,
         Progress::Published(published) => return Ok(opened(published)),
     };
-    match ended {
-        Err(Halt::Error(error)) => or_published_before(run, continues, error).await,
-        ended => ended,
-    }
+    or_published_before(run, continues, ended).await
 }
 
 async fn from_authorize(run: &RunContext) -> Result<Outcome, Halt> {

@@ -23,12 +23,16 @@ pub(super) async fn logged<T>(run: &RunContext, work: impl Future<Output = T>) -
     done
 }
 
-/// Writes the outcome of `run` as the last line of its log. The caller calls this before the run ends
-/// in the run store, because the log of an ended run cannot be written.
-pub(super) async fn end_log(run: &RunContext, outcome: &Outcome) {
+/// Writes the outcome of `run` as the last line of its log, and then ends the run with it, because the log
+/// of an ended run cannot be written. Returns whether the run has ended.
+pub(super) async fn finish(run: &RunContext, outcome: &Outcome) -> bool {
     if let Some(log) = &run.log {
         let end = EventKind::Finished { outcome: outcome.clone() };
         log.add(event_lines(&end, &run.redactor));
         log.close().await;
     }
+    fault_point!(Some(run.id), "finish.begin");
+    let is_finished = run.finish(outcome).await;
+    fault_point!(Some(run.id), "finish.stored");
+    is_finished
 }

@@ -33,6 +33,14 @@ pub(super) fn postponement(run: &RunContext, error: &Error) -> Option<Duration> 
     may.then_some(wait)
 }
 
+/// Reports that `run` is postponed for the duration `wait`.
+pub(super) fn note_postponement(run: &RunContext, wait: Duration) {
+    run.emit_note(format!(
+        "the VCS host asked the service to wait: the run is postponed for {} s",
+        wait.as_secs()
+    ));
+}
+
 /// Returns the duration for which `run` is postponed because its `outcome` could not be reported,
 /// or `None` if the run is not postponed. A run is postponed only for an outcome that the resumed
 /// run can compute again from its stored progress.

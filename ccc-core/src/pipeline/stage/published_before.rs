@@ -2,10 +2,9 @@
 
 use crate::pipeline::halt::Halt;
 use crate::pipeline::run_context::RunContext;
-use crate::{Error, ErrorKind, Outcome, Result, Stage};
+use crate::{ErrorKind, Outcome, Result, Stage};
 
-/// Returns the outcome of a run that has stopped with `error`: that of its pull request if it has one,
-/// and otherwise the error.
+/// Returns `ended`, or the outcome with the pull request of a run that has stopped with an error and has one.
 ///
 /// The name of the branch contains the id of the run, so that only this run has created it. The
 /// pull request exists before the run reaches its stage only if the stored progress is older than the
@@ -14,8 +13,9 @@ use crate::{Error, ErrorKind, Outcome, Result, Stage};
 pub(in crate::pipeline) async fn or_published_before(
     run: &RunContext,
     continues: bool,
-    error: Error,
+    ended: Result<Outcome, Halt>,
 ) -> Result<Outcome, Halt> {
+    let Err(Halt::Error(error)) = ended else { return ended };
     // A run that begins anew finds its branch, and one that continues does not find its git directory.
     let differs = match run.stage() {
         Stage::Checkout => error.kind() == ErrorKind::AlreadyExists,

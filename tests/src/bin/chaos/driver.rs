@@ -14,6 +14,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStderr};
 
+use crate::checks::{all_final, files_of_runs, is_final, processes_in};
 use crate::counts::Counts;
 use crate::random::Random;
 use crate::{Args, service};
@@ -26,8 +27,6 @@ const UNFINISHED: usize = 8;
 const POINT_LIMIT: Duration = Duration::from_secs(8);
 /// Maximum time of a kill at a random time after the start, in milliseconds.
 const RANDOM_LIMIT: u64 = 1_500;
-/// The pause between two checks of the issues.
-const PAUSE: Duration = Duration::from_millis(50);
 /// Maximum time in which the service finishes the last runs.
 const FINISH_LIMIT: Duration = Duration::from_secs(180);
 const SECRET: &str = "chaos webhook secret";
@@ -316,45 +315,4 @@ async fn deliver_all(
         }
     }
     accepted
-}
-
-/// Returns whether the issue has a comment with the result of its run.
-fn is_final(github: &Emulator, repo: &RepoRef, issue: u64) -> bool {
-    github.comments(repo, issue).iter().any(|comment| comment.body.contains("Opened #"))
-}
-
-/// Waits until each issue has a final comment.
-async fn all_final(github: &Emulator, repo: &RepoRef, mut issues: Vec<u64>) {
-    loop {
-        issues.retain(|issue| !is_final(github, repo, *issue));
-        if issues.is_empty() {
-            return;
-        }
-        SystemClock.sleep(PAUSE).await;
-    }
-}
-
-/// Returns the directories of runs below `dir`.
-fn files_of_runs(dir: &Path) -> Vec<PathBuf> {
-    let entries = |dir: &Path| {
-        let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
-        entries.map(|entry| entry.path()).collect::<Vec<_>>()
-    };
-    let mut found = Vec::new();
-    for path in entries(dir) {
-        if path.is_dir() && path.file_name().is_some_and(|name| name == "runs") {
-            found.extend(entries(&path));
-        } else if path.is_dir() {
-            found.extend(files_of_runs(&path));
-        }
-    }
-    found
-}
-
-/// Returns the working directories of the processes in `dir`.
-fn processes_in(dir: &Path) -> Vec<PathBuf> {
-    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-    let directories =
-        processes.filter_map(|entry| std::fs::read_link(entry.path().join("cwd")).ok());
-    directories.filter(|cwd| cwd.starts_with(dir)).collect()
 }

@@ -12,6 +12,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that prints its results")]
 
+mod checks;
 mod counts;
 mod driver;
 mod random;

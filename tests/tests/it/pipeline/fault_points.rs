@@ -15,7 +15,7 @@ use super::fixture::Fixture;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_reaches_each_fault_point() {
-    // spec: Q9a
+    // spec: Q15
     let reached = Arc::new(Mutex::new(BTreeSet::new()));
     let names = Arc::clone(&reached);
     set_hook(Box::new(move |name, _| {
@@ -41,7 +41,7 @@ async fn a_run_reaches_each_fault_point() {
 
 #[test]
 fn the_shipped_programs_have_no_fault_points() {
-    // spec: Q9a
+    // spec: Q15
     let features = |package: &str| {
         let output = Command::new(env!("CARGO"))
             .args([
