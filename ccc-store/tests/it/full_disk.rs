@@ -51,7 +51,7 @@ impl Disk {
 impl Drop for Disk {
     fn drop(&mut self) {
         let path: &Path = self.0.path();
-        let _ = Command::new("umount").arg(path).status();
+        let _ = Command::new("umount").arg("--lazy").arg(path).status();
     }
 }
 

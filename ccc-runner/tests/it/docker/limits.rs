@@ -108,7 +108,8 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        let unmounted = std::process::Command::new("umount").arg(self.0.path()).status();
+        let unmounted =
+            std::process::Command::new("umount").arg("--lazy").arg(self.0.path()).status();
         assert!(unmounted.unwrap().success() || std::thread::panicking(), "cannot unmount");
     }
 }
