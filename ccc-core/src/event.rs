@@ -143,6 +143,7 @@ impl IssueEvent {
     /// Returns whether an issue template can have caused the action: a label or an assignment by the
     /// author of the issue. Any account can open an issue with a template, and GitHub then applies the
     /// labels and assignees of the template (GitHub docs, "Syntax for issue forms").
+    #[cfg(feature = "git")]
     pub(crate) fn is_possibly_of_template(&self) -> bool {
         matches!(self.trigger, Trigger::Labeled { .. } | Trigger::Assigned { .. })
             && self.actor.id == self.issue.author.id

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 /// Reaches a fault point for an `Option<RunId>`, if the feature `failpoints` is enabled.
+#[cfg(feature = "git")]
 macro_rules! fault_point {
     ($run:expr, $($name:tt)*) => {
         #[cfg(feature = "failpoints")]

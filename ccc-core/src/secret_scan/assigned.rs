@@ -140,6 +140,16 @@ impl Reader<'_> {
         if let Some((effect, length)) = mark(next) {
             return self.apply(effect, next, length);
         }
+        if self.is_plain
+            && !self.assigns
+            && self.quote.is_none()
+            && self.position > 0
+            && let Some(length) = attributes(next)
+        {
+            (self.assigns, self.is_plain) = (true, false);
+            self.read += length;
+            return self.marked(length);
+        }
         if self.quote.is_none() || !self.assigns && self.is_plain && self.is_word(next) {
             self.text(next)
         } else if !self.assigns && self.is_plain {

@@ -6,13 +6,13 @@ use std::ops::Range;
 use super::backward::{Reading, Step, is_name};
 use super::checksums::Checksums;
 use super::gaps::{self, count};
-use super::random::{MIN_HEX, MIN_RANDOM, is_path, is_random_hex, is_secret};
+use super::random::{MIN_HEX, MIN_RANDOM, is_fingerprint, is_path, is_random_hex, is_secret};
 use super::shape::Class::Value;
 
 /// Maximum number of bytes between a name and its value.
 const MAX_DISTANCE: usize = 400;
 /// Maximum number of lines between a name and its value.
-const MAX_LINES: usize = 10;
+const MAX_LINES: usize = 40;
 /// Maximum number of bytes of a value that are judged.
 const MAX_VALUE: usize = 256;
 /// Number of passes over a value that decide whether it is a secret.
@@ -89,11 +89,13 @@ fn is_value(
     let quoted = before.is_some_and(|b| matches!(b, b'"' | b'\'' | b'`'));
     let follows =
         bytes.get(range.end).is_none_or(|b| !matches!(b, b'(' | b'[' | b'{' | b':' | b'@'));
-    before.is_none_or(|b| !b.is_ascii_alphanumeric() && !b"/@#$+%\\".contains(&b))
+    before.is_none_or(|b| !b.is_ascii_alphanumeric() && !b"/@#$+%*}\\".contains(&b))
         && follows
         && (quoted || !is_path(value))
         && (is_secret(value)
-            || is_random_hex(value, MIN_HEX) && !checksums.contain(bytes, range.start, steps))
+            || is_random_hex(value, MIN_HEX)
+                && !is_fingerprint(value)
+                && !checksums.contain(bytes, range.start, steps))
 }
 
 /// Returns whether the text before the value in `range` attributes the value to the name of a secret.
@@ -109,23 +111,35 @@ fn is_attributed(bytes: &[u8], range: &Range<usize>, steps: &mut usize) -> bool 
         Step::Ended => return false,
         Step::Continued => {}
     }
-    // The value, or its label, begins the line. A line before it with less indentation names it.
     let mut line = Line::new(own);
     let is_quoted = own.last().is_some_and(|b| matches!(b, b'"' | b'\'' | b'`'));
     let is_bare = own.trim_ascii().is_empty() && !is_quoted;
+    let mut is_continued = continues(own);
     let mut rest = &before[..first];
-    for _ in 0..MAX_LINES {
+    for distance in 0..MAX_LINES {
         let Some(text) = rest.strip_suffix(b"\n") else { return false };
         let start = memchr::memrchr(b'\n', text).map_or(0, |at| at + 1);
         rest = &text[..start];
         let text = &text[start..];
         *steps += 2 * text.len();
         let above = Line::new(text);
-        if above.is_blank {
+        if above.is_blank || text.trim_ascii() == b"{" {
+            continue;
+        }
+        if is_continued {
+            // The line begins with an operator, so that the line above belongs to the expression.
+            is_continued = continues(text);
+            match reading.expression().line(text.trim_ascii_end()) {
+                Step::Found => return true,
+                Step::Ended => return false,
+                Step::Continued => line = above,
+            }
             continue;
         }
         if !line.is_below(&above) {
-            if reading.is_argument() && is_lone_name(text) {
+            if reading.is_argument() && is_lone_name(text)
+                || distance == 0 && above.is_item && is_lone_name(text) && is_option(text)
+            {
                 return true;
             }
             if !(reading.skips_statements() || above.is_item) {
@@ -140,12 +154,61 @@ fn is_attributed(bytes: &[u8], range: &Range<usize>, steps: &mut usize) -> bool 
             line = above;
             continue;
         }
-        if !opens || is_bare && text.ends_with(b"{") {
+        if reading.is_returned() && is_branch(text) {
+            line = above;
+            continue;
+        }
+        let is_function = rest.is_empty() || reading.is_returned();
+        if !(opens || is_function && text.ends_with(b")")) || is_bare && text.ends_with(b"{") {
             return false;
         }
-        return Reading::of_parent().line(text) == Step::Found;
+        return !is_type(text) && Reading::of_parent().line(text) == Step::Found;
     }
     false
+}
+
+/// Returns whether a line continues the expression of the line before it.
+fn continues(line: &[u8]) -> bool {
+    let line = line.trim_ascii_start();
+    [&b"? "[..], b": \"", b": '", b"||", b"??", b"or ", b"else "]
+        .iter()
+        .any(|mark| line.starts_with(mark))
+}
+
+/// Returns whether a line begins a branch or an accessor, whose name is further above.
+fn is_branch(line: &[u8]) -> bool {
+    const WORDS: &[&[u8]] = &[
+        b"if", b"else", b"elif", b"for", b"while", b"switch", b"case", b"default", b"match",
+        b"when", b"try", b"catch", b"with", b"get", b"do", b"unsafe", b"}",
+    ];
+    let line = line.trim_ascii_start();
+    let length = count(line, |b| b.is_ascii_alphabetic()).max(1).min(line.len());
+    WORDS.contains(&&line[..length]) || line.ends_with(b"=> {") && !line.contains(&b'=')
+}
+
+/// Returns whether a line begins a type, a module or a test, whose name is not that of a value.
+fn is_type(line: &[u8]) -> bool {
+    const WORDS: &[&[u8]] = &[
+        b"class",
+        b"struct",
+        b"enum",
+        b"interface",
+        b"trait",
+        b"impl",
+        b"module",
+        b"mod",
+        b"namespace",
+        b"describe",
+        b"it",
+        b"test",
+    ];
+    let mut words = line.split(|b| !b.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    words.by_ref().take(3).any(|word| WORDS.contains(&word))
+}
+
+/// Returns whether a line consists of the option of a command, as in a list of arguments.
+fn is_option(line: &[u8]) -> bool {
+    memchr::memmem::find(line, b"--").is_some() || memchr::memmem::find(line, b"\"-").is_some()
 }
 
 /// Returns whether more text belongs to the text of a line: a block, a list, an element, a string of many
@@ -185,7 +248,8 @@ impl Line {
     fn new(line: &[u8]) -> Self {
         let indentation = line.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
         let text = line[indentation..].trim_ascii();
-        let is_item = text.first().is_some_and(|b| b"-\"'`[{0123456789*".contains(b));
+        let is_item = line[indentation..].starts_with(b"- ")
+            || text.first().is_some_and(|b| b"\"'`[{0123456789*".contains(b));
         Self {
             indentation,
             is_item,

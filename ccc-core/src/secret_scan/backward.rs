@@ -1,5 +1,8 @@
 //! Reading of a line backward, from a value to the name to which the line attributes it.
 
+use super::attribution_words::{
+    CONVERSIONS, DEFAULTS, LABELS, LOOKUPS, NEUTRAL, OTHER_CALLS, VERBS,
+};
 use super::{names, random};
 
 /// Maximum number of bytes of a line that are read.
@@ -7,120 +10,6 @@ const MAX_LINE: usize = 400;
 
 /// Maximum length of a name.
 const MAX_NAME: usize = 64;
-
-/// Words between a name and its value that say nothing of another name: types, conversions, and
-/// keywords, in lower case and without `_` and `-`.
-const NEUTRAL: &[&str] = &[
-    "array",
-    "as",
-    "asstring",
-    "atob",
-    "b",
-    "b64decode",
-    "be",
-    "box",
-    "br",
-    "by",
-    "byte",
-    "bytes",
-    "char",
-    "const",
-    "cstr",
-    "e",
-    "export",
-    "f",
-    "field",
-    "final",
-    "fromstr",
-    "fromstring",
-    "get",
-    "in",
-    "init",
-    "is",
-    "just",
-    "l",
-    "lazy",
-    "let",
-    "list",
-    "literal",
-    "mut",
-    "n",
-    "new",
-    "nil",
-    "none",
-    "null",
-    "of",
-    "ok",
-    "option",
-    "optional",
-    "private",
-    "protected",
-    "public",
-    "r",
-    "raw",
-    "rb",
-    "readonly",
-    "required",
-    "return",
-    "returns",
-    "secretstr",
-    "set",
-    "some",
-    "static",
-    "str",
-    "strdup",
-    "string",
-    "strings",
-    "text",
-    "to",
-    "u",
-    "u8",
-    "undefined",
-    "unwrapor",
-    "unwraporelse",
-    "var",
-    "varchar",
-    "vec",
-    "void",
-    "was",
-];
-
-/// Labels of a value whose name is elsewhere in the same call or object.
-const LABELS: &[&str] = &[
-    "body",
-    "content",
-    "data",
-    "default",
-    "defaultvalue",
-    "defaults",
-    "fallback",
-    "initial",
-    "initialvalue",
-    "literal",
-    "plaintext",
-    "setvalue",
-    "stringvalue",
-    "val",
-    "value",
-    "valuestring",
-    "withdefault",
-];
-
-/// Parts of the names of functions that return a value of another kind for their argument.
-const OTHER_CALLS: &[&str] = &[
-    "asset", "check", "compare", "crypt", "digest", "equal", "exist", "file", "find", "get", "has",
-    "hash", "id", "import", "load", "log", "lookup", "match", "md5", "open", "path", "query",
-    "read", "regex", "require", "select", "sha", "sign", "test", "trans", "uri", "url", "verif",
-];
-
-/// Parts of the names of functions whose last argument is returned if there is no other value.
-const LOOKUPS: &[&str] = &[
-    "coalesce", "config", "default", "env", "fetch", "get", "ifnull", "lookup", "nvl", "option",
-    "param", "prop", "setting",
-];
-
-/// The starts of the names of functions that return their argument if there is no other value.
-const DEFAULTS: &[&str] = &["unwrapor", "orelse", "getor", "ordefault", "ifempty", "valueor"];
 
 /// The result of reading a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -199,12 +88,23 @@ impl Reading {
                     if self.is_other {
                         return Step::Ended;
                     }
-                    (self.is_member, self.is_expression) = (false, false);
+                    // A branch of a conditional expression, as in Rust.
+                    let statement = memchr::memrchr(b'=', &line[..at])
+                        .map_or(&b""[..], |start| &line[start..at]);
+                    self.is_expression = memchr::memmem::find(statement, b" if ").is_some();
+                    self.is_member = false;
                 }
                 b';' => return Step::Ended,
                 // An index, whose value is in a map.
                 b'[' if !self.has_words && at > 0 && is_word(line[at - 1]) => return Step::Ended,
                 b':' if at > 0 && line[at - 1] == b':' => at -= 1,
+                b'=' | b'!' | b'<' | b'>' if is_comparison(line, at) => {
+                    at = line[..at]
+                        .iter()
+                        .rposition(|b| !b"=!<>".contains(b))
+                        .map_or(0, |at| at + 1);
+                }
+                b':' if !self.has_words && !self.is_other => self.conditional(&mut at, line),
                 b'=' | b':' if !self.is_member => self.is_expression = false,
                 b'?' if !self.is_other => self.is_expression = true,
                 b'|' if !self.is_other && at > 0 && line[at - 1] == b'|' => {
@@ -214,6 +114,23 @@ impl Reading {
             }
         }
         if self.is_other { Step::Ended } else { Step::Continued }
+    }
+
+    /// Reads a colon before the value: of the second branch of `a ? b : c`, or after a name.
+    fn conditional(&mut self, at: &mut usize, line: &[u8]) {
+        let condition = memchr::memrchr(b'?', &line[..*at]);
+        self.is_expression = condition.is_some();
+        *at = condition.unwrap_or(*at);
+    }
+
+    /// Returns the state for the line above, whose expression continues on the line that was read.
+    pub(super) fn expression(&mut self) -> &mut Self {
+        self.is_expression |= !self.is_other;
+        self
+    }
+
+    pub(super) fn is_returned(&self) -> bool {
+        self.is_returned
     }
 
     /// Reads the word in the bytes of `line` from `start` to `end`. Returns the result if the word decides
@@ -236,8 +153,11 @@ impl Reading {
             .map(|b| char::from(b.to_ascii_lowercase()))
             .collect();
         let is_call = line.get(end) == Some(&b'(');
+        let is_variable = is_label && is_declared(&line[..start]);
+        let names_value = LABELS.contains(&last.as_str()) || last.ends_with("value");
         if is_first
-            && LABELS.contains(&last.as_str())
+            && names_value
+            && !is_variable
             && (is_label || is_call || start > 0 && line[start - 1] == b' ')
         {
             (self.is_member, self.is_labelled) = (true, true);
@@ -266,7 +186,7 @@ impl Reading {
             self.is_expression = true;
             return None;
         }
-        let is_number = plain.bytes().all(|b| b.is_ascii_digit());
+        let is_number = plain.is_empty() || word.iter().all(u8::is_ascii_digit);
         let is_neutral = is_number || NEUTRAL.contains(&last.as_str());
         if !is_neutral && !self.is_member && !self.is_expression {
             self.is_other = true;
@@ -303,6 +223,9 @@ impl Reading {
         if names::is_secret(path.as_bytes()) {
             return at;
         }
+        if CONVERSIONS.contains(&plain.as_str()) {
+            return start;
+        }
         if calls(OTHER_CALLS) || last == "t" {
             self.is_other = true;
         }
@@ -325,7 +248,30 @@ fn group(line: &[u8], at: usize, open: u8, close: u8) -> usize {
 
 /// Returns whether a word is the name of a secret, and not itself random.
 pub(super) fn is_name(word: &[u8]) -> bool {
-    word.len() <= MAX_NAME && names::is_secret(word) && !random::is_random(word)
+    let lower = word.to_ascii_lowercase();
+    let is_action = |verb: &&str| {
+        let rest = lower.strip_prefix(verb.as_bytes());
+        rest.is_some_and(|rest| {
+            rest.first() == Some(&b'_') || word.get(verb.len()).is_some_and(u8::is_ascii_uppercase)
+        })
+    };
+    !VERBS.iter().any(|verb| is_action(verb))
+        && word.len() <= MAX_NAME
+        && names::is_secret(word)
+        && !random::is_random(word)
+}
+
+/// Returns whether the character at the index `at` belongs to an operator of comparison.
+fn is_comparison(line: &[u8], at: usize) -> bool {
+    at > 0 && matches!(&line[at - 1..=at], b"==" | b"!=" | b"<=" | b">=")
+}
+
+/// Returns whether `before` ends with a word that declares a variable.
+fn is_declared(before: &[u8]) -> bool {
+    const WORDS: &[&[u8]] = &[b"let", b"const", b"var", b"auto", b"final", b"my", b"local", b"mut"];
+    let before = before.trim_ascii_end();
+    let word = before.rsplit(|b| !b.is_ascii_alphanumeric()).next().unwrap_or_default();
+    WORDS.contains(&word)
 }
 
 fn has_name(group: &[u8]) -> bool {

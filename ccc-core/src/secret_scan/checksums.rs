@@ -35,6 +35,8 @@ impl Checksums {
             *steps += text.len() + 1;
             let indentation = text.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
             match own {
+                // The name can say so itself, as in `checksum/secret: …`.
+                None if names_list(text) => return true,
                 None => own = Some((line, indentation)),
                 Some((first, own)) => {
                     let known =

@@ -6,7 +6,9 @@ use super::commands::value_after_spaces;
 use super::names;
 use super::placeholder::{is_mixed, is_placeholder};
 use super::published;
-use super::random::{MIN_HEX, MIN_RANDOM, is_path, is_random_hex, is_random_with_marks, is_secret};
+use super::random::{
+    MIN_HEX, MIN_RANDOM, is_fingerprint, is_path, is_random_hex, is_random_with_marks, is_secret,
+};
 use super::shape::Class::{self, Alnum, Base64, LowerHex, Token, Value};
 
 /// The form of an assigned value.
@@ -131,10 +133,12 @@ impl Context {
             }
             Form::Random | Form::Word => secret_length(bytes, place, assigned, reading)
                 .filter(|_| !names::is_public(bytes, start, end)),
-            Form::Hex => (assigned.end != End::Open && is_random_hex(value, MIN_HEX))
-                .then_some(value.len())
-                .filter(|_| !names::is_public(bytes, start, end))
-                .filter(|_| !reading.checksums.contain(bytes, place.start, &mut reading.steps)),
+            Form::Hex => (assigned.end != End::Open
+                && is_random_hex(value, MIN_HEX)
+                && !is_fingerprint(value))
+            .then_some(value.len())
+            .filter(|_| !names::is_public(bytes, start, end))
+            .filter(|_| !reading.checksums.contain(bytes, place.start, &mut reading.steps)),
         }?;
         Some((place.start, place.start + length))
     }

@@ -199,8 +199,11 @@ pub(super) fn elements(rest: &[u8]) -> Option<usize> {
 
 /// Returns the length of the name of one of `elements` and `>` at the start of `rest`.
 fn tag(rest: &[u8], elements: &[&[u8]]) -> Option<usize> {
-    let length = count(rest, |b| b.is_ascii_alphabetic());
-    let known = elements.iter().any(|name| rest[..length].eq_ignore_ascii_case(name));
+    let length = count(rest, |b| b.is_ascii_alphabetic() || matches!(b, b'-' | b'_' | b':'));
+    // A prefix is common, as in `<param-value>`.
+    let word =
+        rest[..length].rsplit(|b| matches!(b, b'-' | b'_' | b':')).next().unwrap_or_default();
+    let known = elements.iter().any(|name| word.eq_ignore_ascii_case(name));
     (known && rest.get(length) == Some(&b'>')).then_some(length + 1)
 }
 

@@ -52,7 +52,14 @@ pub(super) const LOGINS: &[Login] = &[
 
 /// Returns the range of the token after the word `Bearer`.
 fn bearer(bytes: &[u8], _start: usize, end: usize, steps: &mut usize) -> Found {
-    let start = end + spaces(bytes, end)?;
+    // The word can be a literal or an argument of its own.
+    let gap = bytes.get(end..)?.iter().take(6).take_while(|b| b" :,\"'".contains(b)).count();
+    (gap > 0).then_some(())?;
+    token(bytes, end + gap, steps)
+}
+
+/// Returns the range of the token at `start`.
+fn token(bytes: &[u8], start: usize, steps: &mut usize) -> Found {
     let length = run(&bytes[start..], |b| Value.has(b));
     let token = &bytes[start..start + length];
     *steps += length * 4;
@@ -73,6 +80,9 @@ fn authorization(bytes: &[u8], _start: usize, end: usize, steps: &mut usize) -> 
     let start = value_place(bytes, end, steps)?.start;
     let scheme = bytes[start..].iter().take(16).take_while(|b| b.is_ascii_alphabetic()).count();
     let name = &bytes[start..start + scheme];
+    if scheme == 0 || scheme == 16 || bytes.get(start + scheme) != Some(&b' ') {
+        return token(bytes, start, steps);
+    }
     let secret = if name.eq_ignore_ascii_case(b"basic") { basic } else { bearer };
     secret(bytes, start, start + scheme, steps)
 }

@@ -126,6 +126,7 @@ static KEYWORDS: LazyLock<Keywords> = LazyLock::new(|| {
         (jwk::TYPE, Rule::KeyType),
         (manifest::KIND, Rule::Kind),
         (sql_rows::INSERT, Rule::Rows),
+        (sql_rows::REPLACE, Rule::Rows),
         (sql_rows::COPY, Rule::Rows),
     ];
     let special = special.map(|(keyword, rule)| (keyword.as_bytes(), rule));

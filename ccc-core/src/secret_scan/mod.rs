@@ -32,6 +32,7 @@
 mod archive;
 mod assigned;
 mod attributed;
+mod attribution_words;
 mod backward;
 mod base64;
 mod blocks;

@@ -40,6 +40,44 @@ pub(super) const SECRETS: &[&str] = &[
     "sessionkey",
     "shared_key",
     "sharedkey",
+    "api.key",
+    "api__key",
+    "private.key",
+    "access.key",
+    "encryption.key",
+    "signing.key",
+    "app_key",
+    "app-key",
+    "appkey",
+    "jwt_key",
+    "jwtkey",
+    "aes_key",
+    "encrypt_key",
+    "decryption_key",
+    "decryptionkey",
+    "cipher_key",
+    "storage_key",
+    "subscription_key",
+    "subscriptionkey",
+    "service_key",
+    "role_key",
+    "admin_key",
+    "server_key",
+    "consumer_key",
+    "deploy_key",
+    "fernet_key",
+    "machinekey",
+    "openai_key",
+    "sendgrid_key",
+    "passcode",
+    "dbpass",
+    "rootpass",
+    "userpass",
+    "keypass",
+    "storepass",
+    "requirepass",
+    "rootpw",
+    "bindpw",
     "client_key",
     "clientkey",
     "license_key",
@@ -92,7 +130,44 @@ pub(super) fn is_word(bytes: &[u8], start: usize, end: usize) -> bool {
 /// The last words of names of public values, in lower case.
 const LAST: &[&str] = &[
     "address",
+    "addresses",
     "addr",
+    "bytecode",
+    "commit",
+    "guid",
+    "identifier",
+    "iv",
+    "jti",
+    "kid",
+    "md",
+    "nonce",
+    "owner",
+    "prefix",
+    "proof",
+    "provider",
+    "ref",
+    "rev",
+    "revision",
+    "role",
+    "root",
+    "sha",
+    "slot",
+    "state",
+    "tx",
+    "uuid",
+    // Names of files.
+    "deb",
+    "exe",
+    "gz",
+    "jar",
+    "js",
+    "lock",
+    "py",
+    "rs",
+    "tgz",
+    "ts",
+    "whl",
+    "zip",
     "mint",
     "uri",
     "url",
@@ -146,8 +221,17 @@ const POSITIONS: &[&str] = &[
 ];
 
 /// Words in the names of public values, and of values that were encrypted or hashed.
-const PUBLIC: &[&str] =
-    &["public", "publishable", "pub", "encrypted", "sealed", "hashed", "ciphertext"];
+const PUBLIC: &[&str] = &[
+    "public",
+    "publishable",
+    "pub",
+    "encrypted",
+    "sealed",
+    "hashed",
+    "ciphertext",
+    "csrf",
+    "xsrf",
+];
 
 /// Words of names that are secret even with a word of [`PUBLIC`].
 const PRIVATE: &[&str] = &["secret", "private", "password", "passwd", "passphrase"];
@@ -169,7 +253,9 @@ pub(super) fn is_public(bytes: &[u8], start: usize, end: usize) -> bool {
     let encrypted = words.first().is_some_and(|word| {
         matches!(word.as_str(), "encrypted" | "hashed" | "sealed" | "ciphertext")
     });
-    words.len() > 1 && listed(LAST, last) || position || public || encrypted
+    // `sha256` is a kind of hash.
+    let kind = last.trim_end_matches(|c: char| c.is_ascii_digit());
+    words.len() > 1 && LAST.contains(&kind) || position || public || encrypted
 }
 
 /// Returns the words of a name in lower case: `nextPageToken` has three.
@@ -203,6 +289,11 @@ mod tests {
             ("TOKEN_MINT", "TOKEN", true),
             ("nextPageToken", "Token", true),
             ("NEXT_TOKEN", "TOKEN", true),
+            ("TOKEN_SERVICE_REF", "TOKEN", true),
+            ("TOKENIZER_SHA256", "TOKEN", true),
+            ("_token.ts", "token", true),
+            ("csrf_token", "token", true),
+            ("CSRF_SECRET", "SECRET", false),
             ("passwordHash", "password", true),
             ("oauth_token_client_id", "token", true),
             ("stripePublicApiKey", "ApiKey", true),

@@ -15,6 +15,10 @@ const PUBLISHED: &[&[u8]] = &[
     // The first account of Hardhat and Anvil: <https://hardhat.org/docs/guides/network-management>.
     b"0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80",
     b"ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80",
+    // Examples of tokens in RFC 6749 and 8693.
+    b"2YotnFZFEjr1zCsicMWpAA",
+    b"tGzv3JOkF0XG5Qx2TlKWIA",
+    b"accVkjcJyb4BWCxGsndESCJQbdFMogUC5PbRDqceLTC",
     // Examples of JSON Web Keys in RFC 7515, 7517 and 8037.
     b"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow",
     b"jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI",
@@ -54,7 +58,12 @@ const MIN_SEALED: usize = 256;
 pub(super) fn is_public(value: &[u8]) -> bool {
     let starts = |list: &[&[u8]]| list.iter().any(|start| value.starts_with(start));
     let address = value.strip_prefix(b"0x");
-    let address = address.is_some_and(|a| a.len() == ADDRESS && a.iter().all(|b| Hex.has(*b)));
+    let address = address.is_some_and(|a| {
+        let digits = a.iter().take_while(|b| Hex.has(**b)).count();
+        // The literals of a list of addresses can be joined.
+        digits == ADDRESS && a.len() == ADDRESS
+            || digits == ADDRESS + 1 && a[ADDRESS..].starts_with(b"0x")
+    });
     starts(PUBLISHED) || starts(FOR_BROWSERS) || address || is_sealed(value) || starts(&[b"AIza"])
 }
 
@@ -89,5 +98,9 @@ pub(super) fn is_marked(value: &[u8]) -> bool {
     let crypt =
         value.first() == Some(&b'$') && value.iter().skip(1).take(16).skip(1).any(|b| *b == b'$');
     let hash = HASHES.iter().any(|start| value.starts_with(start));
-    crypt || hash && value.contains(&b'$') || value.starts_with(b"django-insecure-")
+    // The form of `mysql_native_password`.
+    let mysql = value
+        .strip_prefix(b"*")
+        .is_some_and(|digits| digits.len() == 40 && digits.iter().all(|b| Hex.has(*b)));
+    mysql || crypt || hash && value.contains(&b'$') || value.starts_with(b"django-insecure-")
 }

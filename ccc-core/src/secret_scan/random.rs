@@ -37,12 +37,53 @@ pub(super) fn is_random(value: &[u8]) -> bool {
         && has(u8::is_ascii_uppercase)
         && !hash.iter().any(|start| value.starts_with(start))
         && !is_file_path(value)
+        && !is_image(value)
+        && !is_address(value)
         && !is_placeholder(value, MIN_RANDOM, MIN_ENTROPY)
         && entropy_of(value) >= MIN_ENTROPY
         && is_mixed_at_random(value, has(u8::is_ascii_digit))
         && !is_encoded_text(value)
         && !der::is_public(&decode(value))
         && !published::is_public(value)
+}
+
+/// Returns whether a value is the start of an image or of a document in base64, or a URL with
+/// percent-encoding.
+fn is_image(value: &[u8]) -> bool {
+    let starts = [
+        &b"iVBORw0KGgo"[..],
+        b"/9j/4",
+        b"R0lGOD",
+        b"UklGR",
+        b"JVBERi0",
+        b"PHN2Zy",
+        b"http%3A",
+        b"https%3A",
+        b"%2F",
+    ];
+    starts.iter().any(|start| value.starts_with(start))
+}
+
+/// Returns whether a value is the address of an account or of a token on a blockchain: base58 of 32
+/// bytes (<https://solana.com/docs/core/accounts>), or base58 of 25 bytes with the prefix of Tron.
+fn is_address(value: &[u8]) -> bool {
+    let is_base58 =
+        value.iter().all(|b| b.is_ascii_alphanumeric() && !matches!(b, b'0' | b'O' | b'I' | b'l'));
+    // The largest number of 32 bytes has 44 digits and begins with `J`.
+    let is_solana = value.len() == 43 || value.len() == 44 && value[0] <= b'J';
+    is_base58 && (is_solana || value.len() == 34 && value[0] == b'T')
+}
+
+/// Returns whether a value is in bech32, as the addresses of many blockchains
+/// (<https://github.com/bitcoin/bips/blob/master/bip-0173.mediawiki>).
+fn is_bech32(value: &[u8]) -> bool {
+    let Some(separator) = value.iter().rposition(|b| *b == b'1') else { return false };
+    let data = &value[separator + 1..];
+    let is_digit = |b: &u8| b.is_ascii_lowercase() && !b"bio".contains(b) || b.is_ascii_digit();
+    (2..=12).contains(&separator)
+        && value[..separator].iter().all(u8::is_ascii_lowercase)
+        && data.len() >= 38
+        && data.iter().all(|b| is_digit(b) && *b != b'1')
 }
 
 /// Returns whether a value is the path of a file: it starts as a path does, and at least two and half of
@@ -80,6 +121,7 @@ pub(super) fn is_random_in_one_case(value: &[u8]) -> bool {
         && has(u8::is_ascii_digit)
         && has(u8::is_ascii_lowercase) != has(u8::is_ascii_uppercase)
         && value.iter().any(|b| b.is_ascii_alphabetic() && !b.is_ascii_hexdigit())
+        && !is_bech32(value)
         && !is_placeholder(value, MIN_ONE_CASE, 3.8)
         && changes_of(value) >= 0.3
         && !published::is_public(value)
@@ -92,7 +134,10 @@ pub(super) fn is_random_with_marks(value: &[u8]) -> bool {
     let letters = count(u8::is_ascii_alphanumeric);
     let marks = value.iter().any(|b| !Value.has(*b));
     let code = |b: &u8| b"[]{}\\?|<>;'\"/,`".contains(b);
+    let is_query =
+        [&b"=%2F"[..], b"=http"].iter().any(|part| memchr::memmem::find(value, part).is_some());
     value.len() >= MIN_RANDOM
+        && !is_query
         && !value.iter().any(code)
         && marks
         && letters * 2 >= value.len()
@@ -115,6 +160,12 @@ pub(super) fn is_random_hex(value: &[u8], least: usize) -> bool {
         && is_mixed(digits)
         && !is_placeholder(digits, least, 3.0)
         && !published::is_public(value)
+}
+
+/// Returns whether a value is the fingerprint of an OpenPGP key, which is written in upper case
+/// (<https://www.rfc-editor.org/rfc/rfc9580#section-5.5.4>).
+pub(super) fn is_fingerprint(value: &[u8]) -> bool {
+    value.len() == 40 && value.iter().all(|b| matches!(b, b'0'..=b'9' | b'A'..=b'F'))
 }
 
 /// Returns whether a value in base64 is a secret: random text, or a random password or key after a

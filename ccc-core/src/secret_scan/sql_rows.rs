@@ -8,11 +8,14 @@ use super::names;
 use super::tables::is_value;
 
 /// The first words of a statement with rows. The letter case is ignored.
-pub(super) const INSERT: &str = "insert into ";
+pub(super) const INSERT: &str = "insert ";
+pub(super) const REPLACE: &str = "replace into ";
 pub(super) const COPY: &str = "copy ";
 
 /// Maximum length of the list of columns and of the text before it.
 const MAX_COLUMNS: usize = 1024;
+/// Maximum number of bytes between the columns and the rows.
+const MAX_WORDS: usize = 96;
 /// Number of passes over a row.
 const PASSES: usize = 8;
 
@@ -48,9 +51,17 @@ fn columns(rest: &[u8], steps: &mut usize) -> Option<(Vec<bool>, usize)> {
     columns.contains(&true).then_some((columns, open + length + 2))
 }
 
+/// Returns whether a value is a secret. Databases store hashes of passwords in hexadecimal digits.
+fn is_secret_value(value: &[u8]) -> bool {
+    is_value(value) && !value.iter().all(u8::is_ascii_hexdigit)
+}
+
 fn copied(rows: &[u8], columns: &[bool], steps: &mut usize) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let Some(first) = memchr::memchr(b'\n', rows) else { return found };
+    // The options of the statement.
+    let options = rows[..first.min(MAX_WORDS)].to_ascii_lowercase();
+    let separator = if memchr::memmem::find(&options, b"csv").is_some() { b',' } else { b'\t' };
     let mut at = first + 1;
     for line in rows[at..].split(|b| *b == b'\n') {
         *steps += line.len() * PASSES;
@@ -58,9 +69,9 @@ fn copied(rows: &[u8], columns: &[bool], steps: &mut usize) -> Vec<Range<usize>>
             break;
         }
         let mut from = at;
-        for (column, field) in line.split(|b| *b == b'\t').enumerate() {
+        for (column, field) in line.split(|b| *b == separator).enumerate() {
             let value = field.trim_ascii_end();
-            if columns.get(column) == Some(&true) && is_value(value) {
+            if columns.get(column) == Some(&true) && is_secret_value(value) {
                 found.push(from..from + value.len());
             }
             from += field.len() + 1;
@@ -71,18 +82,26 @@ fn copied(rows: &[u8], columns: &[bool], steps: &mut usize) -> Vec<Range<usize>>
 }
 
 fn inserted(rows: &[u8], columns: &[bool], steps: &mut usize) -> Vec<Range<usize>> {
-    let gap = count(rows, |b| b.is_ascii_whitespace());
     let mut found = Vec::new();
-    if !rows.get(gap..gap + 6).is_some_and(|word| word.eq_ignore_ascii_case(b"values")) {
-        return found;
-    }
-    let (mut depth, mut column, mut from, mut quote) = (0_usize, 0, 0, None);
+    let words = count(&rows[..rows.len().min(MAX_WORDS)], |b| {
+        b.is_ascii_alphabetic() || b.is_ascii_whitespace()
+    });
+    let head = rows[..words].to_ascii_lowercase();
+    let (gap, is_selected) =
+        match (memchr::memmem::rfind(&head, b"values"), memchr::memmem::find(&head, b"select")) {
+            (Some(at), _) => (at, false),
+            (None, Some(at)) => (at, true),
+            (None, None) => return found,
+        };
+    let (mut depth, mut column, mut from, mut quote) = (usize::from(is_selected), 0, gap + 6, None);
+    let mut is_escaped = false;
     for (at, byte) in rows.iter().enumerate().skip(gap + 6) {
         *steps += 1;
         if quote.is_some() {
-            if quote == Some(*byte) {
+            if quote == Some(*byte) && !is_escaped {
                 quote = None;
             }
+            is_escaped = *byte == b'\\' && !is_escaped;
             continue;
         }
         match byte {
@@ -93,16 +112,16 @@ fn inserted(rows: &[u8], columns: &[bool], steps: &mut usize) -> Vec<Range<usize
                     (column, from) = (0, at + 1);
                 }
             }
-            b',' | b')' if depth == 1 => {
+            b',' | b')' | b';' if depth == 1 => {
                 if columns.get(column) == Some(&true) {
                     *steps += (at - from) * PASSES;
                     let value = literal(rows, from..at);
-                    if is_value(&rows[value.clone()]) {
+                    if is_secret_value(&rows[value.clone()]) {
                         found.push(value);
                     }
                 }
                 (column, from) = (column + 1, at + 1);
-                depth -= usize::from(*byte == b')');
+                depth -= usize::from(*byte != b',');
             }
             b')' if depth == 0 => break,
             b')' => depth -= 1,

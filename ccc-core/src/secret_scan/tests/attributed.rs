@@ -97,6 +97,46 @@ const COMMANDS: &[Layout] = &[
     ("kubectl", "kubectl create secret generic db --from-literal=password=§\n"),
 ];
 
+#[rustfmt::skip]
+const CONDITIONS: &[Layout] = &[
+    ("comparison", "String token = env != null ? env : \"§\";"),
+    ("comparison of Terraform", "api_key = var.k != \"\" ? var.k : \"§\""),
+    ("conditional on lines", "const apiKey =\n  env === \"prod\"\n    ? \"§\"\n    : \"\";\n"),
+    ("or on lines", "API_KEY = (\n    os.getenv(\"K\")\n    or \"§\"\n)\n"),
+    ("if of Rust", "let token = if prod { \"§\" } else { \"\" };"),
+    ("brace on its own line", "public string GetToken()\n{\n    return \"§\";\n}\n"),
+    ("async arrow", "const getToken = async () => {\n  return \"§\";\n};"),
+    ("nested return", "def get_token(self):\n    if x:\n        return \"§\"\n"),
+    ("getter", "public string ApiKey {\n  get {\n    return \"§\";\n  }\n}"),
+    ("switch", "function token(e) {\n  switch (e) {\n    case \"prod\":\n      return \"§\";\n  }\n}"),
+    ("bytes", "var secretKey = Encoding.UTF8.GetBytes(\"§\");"),
+    ("header without a scheme", "\"Authorization\": \"§\""),
+    ("header of a request", "xhr.setRequestHeader(\"Authorization\", \"§\")"),
+    ("header value", "new AuthenticationHeaderValue(\"Bearer\", \"§\")"),
+    ("name with dots", "stripe.api.key=§\n"),
+    ("key with a dot", "encryption.key: §\n"),
+    ("INSERT IGNORE", "INSERT IGNORE INTO users (id, token) VALUES (1, '§');"),
+    ("REPLACE", "REPLACE INTO users (id, token) VALUES (1, '§');"),
+    ("INSERT with two spaces", "INSERT  INTO users (id, token) VALUES (1, '§');"),
+    ("INSERT SELECT", "INSERT INTO users (name, api_token) SELECT 'a', '§';"),
+    ("escape", "INSERT INTO users (name, token) VALUES ('it\\'s', '§');"),
+    ("COPY of CSV", "COPY t (id, token) FROM stdin WITH CSV;\n1,§\n\\.\n"),
+    ("many items", "tokens:\n  - a\n  - b\n  - c\n  - d\n  - e\n  - f\n  - g\n  - h\n  - i\n  - j\n  - k\n  - §\n"),
+    ("attribute and text", "<Password encrypted=\"false\">§</Password>"),
+    ("CloudFormation", "{\"ParameterKey\": \"DbPassword\", \"ParameterValue\": \"§\"}"),
+    ("parameter of XML", "<param-name>apiKey</param-name>\n<param-value>§</param-value>"),
+    ("option in a list", "args:\n- \"--password\"\n- \"§\"\n"),
+    ("jwt", "JWT_KEY=§\n"),
+    ("service role", "SUPABASE_SERVICE_ROLE_KEY=§\n"),
+    ("suffix", "dbpass = \"§\""),
+];
+
+#[test]
+fn values_in_conditions_and_blocks_are_found() {
+    // spec: X10d
+    check_layouts(CONDITIONS);
+}
+
 #[test]
 fn defaults_are_found() {
     // spec: X10d
@@ -147,11 +187,44 @@ const ORDINARY: &[&str] = &[
     "<script src=\"token.js\" integrity=\"sha384-§\"></script>",
     "[token](https://example.com/§)",
     "\"node_modules/js-tokens\": {\n  \"version\": \"4.0.0\",\n  \"integrity\": \"sha512-§\"\n}",
+    "fn encode_token() {\n    let data = \"§\";\n}",
+    "func TestToken(t T) {\n\tdata := \"§\"\n}",
+    "describe(\"token\", () => {\n  const data = \"§\";\n});",
+    "class TokenView {\n  body = \"§\";\n}",
+    "decodeToken({\n  data: \"§\",\n})",
+    "<input name=\"csrf_token\" value=\"§\">",
+    "<meta name=\"csrf-token\" content=\"§\">",
     "login(\"app\", digest); load(\"§\")",
     "smtp.login(user, passwords[\"§\"])",
     "fly secrets set DIGEST=$(cat §)\n",
     "js-tokens@4.0.0:\n  resolution: {integrity: sha512-§}\n",
 ];
+
+/// Ordinary texts of other values.
+#[rustfmt::skip]
+const VALUES: &[&str] = &[
+    "?response_type=token&redirect_uri=https%3A%2F%2Fapp.corp.io%2Foauth2%2Fcallback",
+    "token=&redirect=%2Fdashboard%2FUsers%2F1%3Fa%3D2",
+    "\"access_token\":\"2YotnFZFEjr1zCsicMWpAA\"",
+    "\"refresh_token\":\"tGzv3JOkF0XG5Qx2TlKWIA\"",
+    "subject_token=accVkjcJyb4BWCxGsndESCJQbdFMogUC5PbRDqceLTC",
+    "tokens = [\n  \"EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v\",\n]",
+    "const token = new PublicKey(\"So11111111111111111111111111111111111111112\")",
+    "USDT_TOKEN = \"TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t\"",
+    "token: \"cosmos1fl48vsnmsdzcv85q5d2q4z5ajdha8yu34mf0eh\"",
+    "const tokenIcon =\n  \"iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk\"",
+    "tokens = [\"0x2bfd304940849e4cf05f5f6ab61eefe498d96892\", \"0x42be2df62cee13d4e2432d34322e58106bd34285\"]",
+    "INSERT INTO a (email, password) VALUES ('a@b', '773f454118020bdc2c0d975b2c9273e145acdefb');",
+    "ALTER USER a PASSWORD '*5B9A1C7F03E2D4486C0A9E71D3F8B2654E7C9A10'",
+    "signingkey = 5B9A1C7F03E2D4486C0A9E71D3F8B2654E7C9A10\n",
+];
+
+#[test]
+fn addresses_examples_and_images_are_no_secrets() {
+    // spec: X10d, X10e
+    let texts: Vec<String> = VALUES.iter().map(|text| (*text).to_owned()).collect();
+    check_ordinary(&texts);
+}
 
 /// Ordinary texts, in which `§` stands for a commit or a checksum of a library that is named like a secret.
 #[rustfmt::skip]
@@ -167,6 +240,11 @@ const CHECKSUMS: &[&str] = &[
     "\"token\" = { git = \"https://a.b/token\", rev = \"§\" }",
     "§ refs/heads/token\n§ refs/heads/b\n",
     "name = \"token\"\nversion = \"1.0\"\nchecksum = \"§\"\n",
+    "TOKEN_SERVICE_REF=§\n", "SECRETS_REPO_COMMIT=§\n", "TOKENIZER_SHA=§\n",
+    "{\"https://deno.land/std/crypto/_token.ts\": \"§\"}",
+    "\"plug_token\": {:hex, :plug_token, \"1.0.0\", \"§\", [:mix]}",
+    "SHA256 (token.tar.gz) = §\n",
+    "annotations:\n  checksum/token: \"§\"\n",
     "\"hashes\": {\n  \"token.js\": \"§\"\n}",
 ];
 
