@@ -255,7 +255,7 @@ pub(super) fn is_name(word: &[u8]) -> bool {
             rest.first() == Some(&b'_') || word.get(verb.len()).is_some_and(u8::is_ascii_uppercase)
         })
     };
-    !VERBS.iter().any(|verb| is_action(verb))
+    !VERBS.iter().any(is_action)
         && word.len() <= MAX_NAME
         && names::is_secret(word)
         && !random::is_random(word)
