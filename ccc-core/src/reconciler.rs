@@ -29,7 +29,7 @@ const TIME_LIMIT: Duration = Duration::from_secs(4 * 60);
 const BETWEEN_REQUESTS: Duration = Duration::from_secs(1);
 
 /// Maximum number of times that a delivery is requested again. The wait after each attempt doubles,
-/// from [`FIRST_WAIT`] on. Ten requests therefore span 43 hours. A delivery that fails each time does
+/// from five minutes on. Ten requests therefore span 43 hours. A delivery that fails each time does
 /// not succeed later, and is not requested forever.
 pub const MAX_REDELIVERIES: u32 = 10;
 
@@ -151,7 +151,7 @@ impl Reconciler {
     /// The errors of the log and of the run store. After
     /// [`RateLimited`](crate::ErrorKind::RateLimited), call the method again when the time in
     /// [`retry_after`](crate::Error::retry_after) has passed. An error of the intake, with which it
-    /// refuses a delivery for the moment.
+    /// refuses a delivery for the moment; the other deliveries are handled nevertheless.
     pub async fn reconcile(&self) -> Result<Reconciled> {
         let result = self.read_and_handle().await;
         if let Err(error) = &result
@@ -186,7 +186,7 @@ impl Reconciler {
             state.requests.retain(|delivery, _| history.contains(delivery));
             state.handled.retain(|delivery| history.contains(delivery));
         }
-        let mut requested_before = false;
+        let (mut requested_before, mut refused) = (false, None);
         for delivery in missed {
             if !self.needs_request(&delivery, now, &mut done).await? {
                 continue;
@@ -200,10 +200,13 @@ impl Reconciler {
             }
             match self.way {
                 MissedDeliveries::Redeliver => self.request(&delivery, &mut done).await?,
-                MissedDeliveries::ReadFromLog => self.take_from_log(&delivery, &mut done).await?,
+                MissedDeliveries::ReadFromLog => {
+                    let error = self.take_from_log(&delivery, &mut done).await?;
+                    refused = refused.or(error);
+                }
             }
         }
-        Ok(done)
+        refused.map_or(Ok(done), Err)
     }
 
     /// Reads the part of the log after `now` minus three days.
@@ -256,13 +259,18 @@ impl Reconciler {
     }
 
     async fn request(&self, delivery: &Missed, done: &mut Reconciled) -> Result<()> {
+        // An error with another kind is about this delivery alone, and must not delay the others.
+        let is_of_log = |error: &Error| {
+            error.is_retryable()
+                || matches!(error.kind(), ErrorKind::Unauthenticated | ErrorKind::PermissionDenied)
+        };
         match self.log.redeliver(delivery.handle).await {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 self.state().handled.insert(delivery.id.clone());
             }
+            Err(error) if is_of_log(&error) => return Err(error),
             requested => {
-                requested?;
-                done.requested += 1;
+                done.requested += usize::from(requested.is_ok());
                 let now = self.clock.now();
                 let mut state = self.state();
                 let entry = state.requests.entry(delivery.id.clone()).or_default();
@@ -272,7 +280,13 @@ impl Reconciler {
         Ok(())
     }
 
-    async fn take_from_log(&self, delivery: &Missed, done: &mut Reconciled) -> Result<()> {
+    /// Reads `delivery` from the log and passes it to the intake. Returns the error with which the intake
+    /// refuses it for the moment.
+    async fn take_from_log(
+        &self,
+        delivery: &Missed,
+        done: &mut Reconciled,
+    ) -> Result<Option<Error>> {
         let is_final =
             |error: &Error| matches!(error.kind(), ErrorKind::NotFound | ErrorKind::LimitExceeded);
         match self.log.request(delivery.handle).await {
@@ -282,16 +296,14 @@ impl Reconciler {
                 if let SentContent::Event { delivery, event } = sent?.content {
                     match self.intake.admit(&delivery, &event).await {
                         Err(error) if error.kind() == ErrorKind::Conflict => {}
-                        admission => {
-                            admission?;
-                            done.read += 1;
-                        }
+                        Err(error) => return Ok(Some(error)),
+                        Ok(_) => done.read += 1,
                     }
                 }
             }
         }
         self.state().handled.insert(delivery.id.clone());
-        Ok(())
+        Ok(None)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -1,5 +1,6 @@
 //! The lines of a run's log: events of the run as lines of text, without control sequences.
 
+use crate::Error;
 use crate::agent::AgentEvent;
 use crate::observe::{EventKind, Redactor};
 use crate::run::Outcome;
@@ -51,6 +52,12 @@ pub(super) fn agent_lines(event: &AgentEvent) -> Vec<String> {
     lines(label, text)
 }
 
+/// Returns the lines for a write of progress that is tried again after `error`.
+pub(super) fn retry_lines(error: &Error, redactor: &Redactor) -> Vec<String> {
+    let text = format!("the run store did not persist the progress: {error}");
+    lines("retry", &redactor.clean(&without_control_sequences(&text)))
+}
+
 /// Returns the text of an outcome, without its name.
 fn result(outcome: &Outcome) -> String {
     match outcome {
@@ -74,11 +81,13 @@ fn lines(label: &str, text: &str) -> Vec<String> {
 /// Returns `line` with a replacement character in place of each character that controls a terminal,
 /// ends a line or changes the order of the displayed text. Cuts a line that is too long.
 fn displayed(line: &str) -> String {
-    let end = line.floor_char_boundary(MAX_LINE);
     let replaced = |c: char| if is_control(c) { char::REPLACEMENT_CHARACTER } else { c };
-    let mut shown: String = line[..end].chars().map(replaced).collect();
-    if end < line.len() {
-        shown.push_str(&format!(" … ({} more bytes)", line.len() - end));
+    let mut shown: String = line.chars().map(replaced).collect();
+    let end = shown.floor_char_boundary(MAX_LINE);
+    if end < shown.len() {
+        let left_out = format!(" … ({} more bytes)", shown.len() - end);
+        shown.truncate(end);
+        shown.push_str(&left_out);
     }
     shown
 }

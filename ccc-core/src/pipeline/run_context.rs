@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::comment::CommentData;
 use super::event_queue::CleanedEvent;
 use super::journal::Journal;
-use super::log_text::event_lines;
+use super::log_text::{event_lines, retry_lines};
 use super::log_writer::LogWriter;
 use super::parts::Parts;
 use super::run_tokens::RunTokens;
@@ -289,12 +289,7 @@ impl RunContext {
     }
 
     fn log_retry(&self, error: &Error) {
-        self.log_lines(|redactor| {
-            vec![
-                redactor
-                    .clean(&format!("retry: the run store did not persist the progress: {error}")),
-            ]
-        });
+        self.log_lines(|redactor| retry_lines(error, redactor));
     }
 
     /// Persists the outcome of the run, if the run is in a run store. Returns whether the run has

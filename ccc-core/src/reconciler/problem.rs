@@ -98,7 +98,15 @@ pub(super) async fn find(
     let address = log.address().await?;
     let last = history.attempts().iter().find(|attempt| arrived(attempt.status));
     if let (Some(to), Some(last)) = (&address, last) {
-        let from = log.request(last.handle).await?.address;
+        let from = match log.request(last.handle).await {
+            // The entry is no longer in the log, or is larger than a response may be.
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::LimitExceeded) =>
+            {
+                String::new()
+            }
+            sent => sent?.address,
+        };
         if from != *to && !from.is_empty() {
             return Ok(Some(DeliveryProblem::AddressChanged { from, to: to.clone() }));
         }

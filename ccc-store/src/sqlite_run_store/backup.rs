@@ -35,8 +35,7 @@ pub(super) fn back_up(database: &Path, to: &Path, files: &[NamedFile]) -> Result
     let backup = open(to, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let written = || -> rusqlite::Result<()> {
         backup.execute_batch(
-            "PRAGMA journal_mode = DELETE; BEGIN; CREATE TABLE backup_files (name TEXT PRIMARY KEY, contents BLOB NOT NULL) STRICT;
-            UPDATE totals SET value = 0 WHERE name = 'open';",
+            "PRAGMA journal_mode = DELETE; BEGIN; CREATE TABLE backup_files (name TEXT PRIMARY KEY, contents BLOB NOT NULL) STRICT;",
         )?;
         for (name, contents) in files {
             let add = "INSERT INTO backup_files (name, contents) VALUES (?1, ?2)";
@@ -139,8 +138,10 @@ fn extract(backup: &Connection, new: &Path) -> Result<()> {
 /// Gives the file `database` and its write-ahead log the name `replaced`. The file keeps its own name
 /// too, until it is replaced.
 fn retain(database: &Path, replaced: &Path) -> io::Result<()> {
+    let log = suffixed(database, "-wal");
     if !database.exists() {
-        return Ok(());
+        // SQLite would apply the log of a removed database to the restored one.
+        return if log.exists() { fs::rename(log, suffixed(replaced, "-wal")) } else { Ok(()) };
     }
     // Without a log, one file has all data. A damaged database keeps its log.
     if let Ok(old) = open(database, OpenFlags::SQLITE_OPEN_READ_WRITE) {
@@ -148,7 +149,6 @@ fn retain(database: &Path, replaced: &Path) -> io::Result<()> {
         let _ = close(old);
     }
     fs::hard_link(database, replaced)?;
-    let log = suffixed(database, "-wal");
     if log.exists() {
         fs::rename(log, suffixed(replaced, "-wal"))?;
     }

@@ -33,6 +33,8 @@ pub(in crate::pipeline) async fn or_published_before(
             ));
             Ok(Outcome::PullRequest { pull_request })
         }
+        // Whether the pull request exists is unknown, so the error of the search is reported.
+        Err(lookup) if lookup.is_retryable() => Err(lookup.into()),
         _ => Err(error.into()),
     }
 }

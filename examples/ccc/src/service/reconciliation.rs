@@ -7,7 +7,7 @@ use ccc_core::dispatcher::Dispatcher;
 use ccc_core::reconciler::{
     DeliveryProblem, MAX_REDELIVERIES, MissedDeliveries, Reconciled, Reconciler,
 };
-use ccc_core::{Clock, DeliveryLog, Result, RunStore};
+use ccc_core::{Clock, DeliveryLog, ErrorKind, Result, RunStore};
 
 use crate::remedy::describe;
 
@@ -63,7 +63,9 @@ impl Reconciliation {
             let mut wait = self.interval;
             if is_ready() {
                 let result = self.reconciler.reconcile().await;
-                if let Err(error) = &result {
+                if let Err(error) = &result
+                    && error.kind() == ErrorKind::RateLimited
+                {
                     wait = wait.max(error.retry_after().unwrap_or_default());
                 }
                 self.log(&result);

@@ -21,7 +21,7 @@ use crate::{Args, service};
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// Maximum number of issues without a final comment.
-const UNFINISHED: usize = 8;
+const UNFINISHED: usize = 4;
 /// The time after which the service is killed although it has not reached the fault point.
 const POINT_LIMIT: Duration = Duration::from_secs(8);
 /// Maximum time of a kill at a random time after the start, in milliseconds.
@@ -185,7 +185,7 @@ impl Chaos {
         self.unfinished.retain(|issue| !is_final(github, repo, *issue));
         let most = UNFINISHED.saturating_sub(self.unfinished.len()) as u64;
         // With two issues, each fault point can be reached twice.
-        (2 + self.random.below(3)).min(most)
+        (2 + self.random.below(2)).min(most)
     }
 
     /// Lets the service finish all runs, and counts.
