@@ -129,7 +129,7 @@ impl Reconciler {
         Self { log, store, intake, clock, started, way, state }
     }
 
-    /// Sets the way in which missed deliveries are got.
+    /// Sets the way in which missed deliveries are obtained.
     #[must_use]
     pub fn with_missed_deliveries(mut self, way: MissedDeliveries) -> Self {
         self.way = way;

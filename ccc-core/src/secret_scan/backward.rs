@@ -137,6 +137,9 @@ impl Reading {
     /// it.
     fn word(&mut self, line: &[u8], start: usize, end: usize) -> Option<Step> {
         let is_first = !std::mem::replace(&mut self.has_words, true);
+        if self.is_other {
+            return None;
+        }
         let word = &line[start..end];
         let after = line[end..].trim_ascii_start();
         let after = after.strip_prefix(b"\"").or(after.strip_prefix(b"'")).unwrap_or(after);
@@ -167,12 +170,7 @@ impl Reading {
             || plain.starts_with("key") && names::is_secret(&line[start.saturating_sub(8)..end]);
         // After a name without a mark, a value in quotes can follow.
         let is_marked = !line[end..].trim_ascii().is_empty() || self.is_parent;
-        if is_name
-            && is_marked
-            && !self.is_other
-            && !self.is_expression
-            && !(self.is_member && is_label)
-        {
+        if is_name && is_marked && !self.is_expression && !(self.is_member && is_label) {
             return Some(Step::Found);
         }
         // An anchor or a tag of YAML.
@@ -182,7 +180,7 @@ impl Reading {
         if matches!(plain.as_str(), "return" | "returns") {
             self.is_returned = true;
         }
-        if matches!(plain.as_str(), "or" | "else" | "if" | "unless" | "then") && !self.is_other {
+        if matches!(plain.as_str(), "or" | "else" | "if" | "unless" | "then") {
             self.is_expression = true;
             return None;
         }

@@ -1,5 +1,9 @@
 //! Recognition of names whose values are public, although a part of the name belongs to a secret.
 
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+
 /// Maximum number of bytes of a name before and after its known part.
 const MAX_NAME: usize = 64;
 
@@ -87,16 +91,20 @@ pub(super) const SECRETS: &[&str] = &[
 /// Whole words of the names of secrets, in lower case.
 pub(super) const SHORT: &[&str] = &["pwd", "pass", "pw", "wif", "auth"];
 
+/// All of [`SECRETS`], which are searched in one pass.
+static PARTS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| AhoCorasick::new(SECRETS).ok());
+
 /// Returns whether `name` is the name of a secret, and not that of a public value.
 pub(super) fn is_secret(name: &[u8]) -> bool {
     let name = &name[..name.len().min(2 * MAX_NAME)];
     let lower = name.to_ascii_lowercase();
     // The header of a table can have spaces.
     let lower: Vec<u8> = lower.iter().map(|b| if *b == b' ' { b'_' } else { *b }).collect();
-    let part = SECRETS.iter().find_map(|part| {
-        let at = memchr::memmem::find(&lower, part.as_bytes())?;
-        Some((at, at + part.len()))
-    });
+    let part = match &*PARTS {
+        Some(parts) => parts.find(&lower).map(|part| (part.start(), part.end())),
+        // Without the parts, no name can be excluded.
+        None => Some((0, 0)),
+    };
     let word = || {
         SHORT.iter().find_map(|word| {
             memchr::memmem::find_iter(&lower, word.as_bytes())

@@ -196,13 +196,15 @@ async fn a_run_whose_guard_was_ended_starts_no_further_program() {
     let runner = SubprocessRunner::new(state.path()).unwrap().dangerously_as_root();
     let run = RunId::new(SystemClock.now()).unwrap();
     let container = runner.spawn(run, &ContainerSpec::new(workspace.path())).await.unwrap();
+    // A process that was killed has closed its files when it is a zombie.
     let line = format!(
         "for p in $(grep -lzxF CCC_GUARD={run} /proc/[0-9]*/environ 2>/dev/null); do \
-                        p=${{p#/proc/}}; kill -KILL ${{p%/environ}}; done"
+         p=${{p%/environ}}; kill -KILL ${{p#/proc/}}; \
+         while grep -qs '^State:.[^ZX]' $p/status; do :; done; done"
     );
     let command = Command::new(["sh", "-c", &line]);
     assert!(container.output(&command).await.unwrap().status.success());
-    let error = container.output(&Command::new(["sleep", "300"])).await.unwrap_err();
+    let error = container.output(&Command::new(["sleep", "30"])).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
     runner.destroy(run).await.unwrap();
     assert_eq!(runner.orphans().await.unwrap(), []);

@@ -28,7 +28,7 @@ pub struct GitHubConfig {
     /// Minimum time between two writes to GitHub, in milliseconds. Default: one second, as GitHub
     /// recommends. 0 turns off this pause, and also the limit for the number of writes per hour.
     pub write_spacing_ms: Option<u64>,
-    /// The way in which deliveries are got that did not reach the service.
+    /// The way in which deliveries are obtained that did not reach the service.
     pub missed_deliveries: MissedDeliveriesKind,
     /// The URL of the proxy for every request to the VCS host and every git transfer. The URL is a
     /// secret, because it can contain a password.
@@ -40,7 +40,7 @@ pub struct GitHubConfig {
     pub(super) webhook_secret: Option<Secret>,
 }
 
-/// A way in which deliveries are got that did not reach the service.
+/// A way in which deliveries are obtained that did not reach the service.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MissedDeliveriesKind {
