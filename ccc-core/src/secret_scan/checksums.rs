@@ -4,6 +4,9 @@
 /// Maximum number of bytes before a value that are read.
 const MAX_LIST: usize = 8 << 10;
 
+/// Maximum number of bytes of a name in the line of the value.
+const MAX_NAME: usize = 48;
+
 /// Words in the names of lists of checksums and commits, in lower case.
 const LISTS: &[&[u8]] = &[b"checksum", b"hashes", b"digest", b"commits", b"revisions"];
 
@@ -36,7 +39,7 @@ impl Checksums {
             let indentation = text.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
             match own {
                 // The name can say so itself, as in `checksum/secret: …`.
-                None if names_list(text) => return true,
+                None if names_list(&text[text.len().saturating_sub(MAX_NAME)..]) => return true,
                 None => own = Some((line, indentation)),
                 Some((first, own)) => {
                     let known =

@@ -105,7 +105,7 @@ fn the_advice_fits_the_cause_of_a_failure() {
             assert!(!TEMPORARY.contains(&kind));
             assert!(!next_step(stage, kind).contains("temporary"), "{stage} {kind}");
         }
-        // A full disk is the operator's matter in every stage: nobody else can do anything about it.
+        // Only the operator can free space on a full disk, in whatever stage.
         let full = next_step(stage, ErrorKind::DiskFull);
         assert!(full.contains("The operator should free space on it"), "{stage}: {full}");
         assert!(!full.contains("smaller") && !full.contains("limit"), "{stage}: {full}");

@@ -10,7 +10,7 @@ use serde_json::json;
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     pub(crate) kills: u64,
-    /// The number of issues whose delivery was answered with a status 2xx.
+    /// The number of issues. Each was delivered until its delivery was answered with a status 2xx.
     pub(crate) accepted: usize,
     /// The number of these issues without a final comment or without a pull request.
     pub(crate) lost: usize,
